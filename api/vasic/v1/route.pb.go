@@ -603,6 +603,9 @@ type Route struct {
 	Metrics *RouteMetrics `protobuf:"bytes,10,opt,name=metrics,proto3" json:"metrics,omitempty"`
 	// IPv6 only: the route is for packets from this source prefix, in CIDR form. Empty: any source.
 	SourcePrefix string `protobuf:"bytes,11,opt,name=source_prefix,json=sourcePrefix,proto3" json:"source_prefix,omitempty"`
+	// In a request: next_hops is a multipath list even if it has one entry ("nexthop via …" in iproute2); implied by more than one. It matters to
+	// an IPv4 delete, which compares a list with all next hops of a route and a single next hop with its first only. Never set in answers.
+	Multipath bool `protobuf:"varint,12,opt,name=multipath,proto3" json:"multipath,omitempty"`
 	// Output only: names this route as long as it lives, unique within the epoch and never used again. A replace keeps it.
 	Id uint64 `protobuf:"varint,13,opt,name=id,proto3" json:"id,omitempty"`
 	// Output only: grows with every change of the route's content (not of its flags). Unique within the epoch and family.
@@ -724,6 +727,13 @@ func (x *Route) GetSourcePrefix() string {
 		return x.SourcePrefix
 	}
 	return ""
+}
+
+func (x *Route) GetMultipath() bool {
+	if x != nil {
+		return x.Multipath
+	}
+	return false
 }
 
 func (x *Route) GetId() uint64 {
@@ -967,7 +977,7 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\bquickack\x18\r \x01(\rR\bquickack\x12\x1e\n" +
 	"\n" +
 	"reordering\x18\x0e \x01(\rR\n" +
-	"reordering\"\xd1\x04\n" +
+	"reordering\"\xdd\x04\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12\x1b\n" +
@@ -980,7 +990,8 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\tnext_hops\x18\t \x03(\v2\x11.vasic.v1.NextHopR\bnextHops\x120\n" +
 	"\ametrics\x18\n" +
 	" \x01(\v2\x16.vasic.v1.RouteMetricsR\ametrics\x12#\n" +
-	"\rsource_prefix\x18\v \x01(\tR\fsourcePrefix\x12\x0e\n" +
+	"\rsource_prefix\x18\v \x01(\tR\fsourcePrefix\x12\x1c\n" +
+	"\tmultipath\x18\f \x01(\bR\tmultipath\x12\x0e\n" +
 	"\x02id\x18\r \x01(\x04R\x02id\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x0e \x01(\x04R\n" +
@@ -990,8 +1001,7 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\x0eoffload_failed\x18\x11 \x01(\bR\roffloadFailed\x12>\n" +
 	"\x0efailure_reason\x18\x12 \x01(\x0e2\x17.vasic.v1.FailureReasonR\rfailureReasonB\t\n" +
 	"\a_metricB\b\n" +
-	"\x06_scopeJ\x04\b\f\x10\rR\n" +
-	"nexthop_id\"\xfc\x03\n" +
+	"\x06_scope\"\xfc\x03\n" +
 	"\vRouteFilter\x12(\n" +
 	"\x06family\x18\x01 \x01(\x0e2\x10.vasic.v1.FamilyR\x06family\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12!\n" +

@@ -255,6 +255,8 @@ type OperationError struct {
 	Errno string `protobuf:"bytes,4,opt,name=errno,proto3" json:"errno,omitempty"`
 	// The kernel's own words where it has some (its "extended ack"), for example "Nexthop has invalid gateway". Empty where it has none.
 	KernelMessage string `protobuf:"bytes,5,opt,name=kernel_message,json=kernelMessage,proto3" json:"kernel_message,omitempty"`
+	// The request field at fault, for example "route.prefix", where it is one field.
+	Field         string `protobuf:"bytes,6,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +322,13 @@ func (x *OperationError) GetErrno() string {
 func (x *OperationError) GetKernelMessage() string {
 	if x != nil {
 		return x.KernelMessage
+	}
+	return ""
+}
+
+func (x *OperationError) GetField() string {
+	if x != nil {
+		return x.Field
 	}
 	return ""
 }
@@ -1075,13 +1084,14 @@ const file_vasic_v1_route_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12-\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x15.vasic.v1.RouteActionR\x06action\x12%\n" +
 	"\x05route\x18\x03 \x01(\v2\x0f.vasic.v1.RouteR\x05route\x12'\n" +
-	"\x0freport_hardware\x18\x04 \x01(\bR\x0ereportHardware\"\x93\x01\n" +
+	"\x0freport_hardware\x18\x04 \x01(\bR\x0ereportHardware\"\xa9\x01\n" +
 	"\x0eOperationError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x14\n" +
 	"\x05errno\x18\x04 \x01(\tR\x05errno\x12%\n" +
-	"\x0ekernel_message\x18\x05 \x01(\tR\rkernelMessage\"\xb5\x02\n" +
+	"\x0ekernel_message\x18\x05 \x01(\tR\rkernelMessage\x12\x14\n" +
+	"\x05field\x18\x06 \x01(\tR\x05field\"\xb5\x02\n" +
 	"\x0fOperationResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x19.vasic.v1.OperationStatusR\x06status\x12\x1a\n" +

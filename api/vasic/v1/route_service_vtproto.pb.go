@@ -9,6 +9,7 @@ import (
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	io "io"
+	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -111,6 +112,13 @@ func (m *OperationError) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Field) > 0 {
+		i -= len(m.Field)
+		copy(dAtA[i:], m.Field)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.Field)))
+		i--
+		dAtA[i] = 0x32
 	}
 	if len(m.KernelMessage) > 0 {
 		i -= len(m.KernelMessage)
@@ -791,6 +799,100 @@ func (m *LookupRouteResponse) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+var vtprotoPool_RouteOperation = sync.Pool{
+	New: func() interface{} {
+		return &RouteOperation{}
+	},
+}
+
+func (m *RouteOperation) ResetVT() {
+	if m != nil {
+		m.Route.ReturnToVTPool()
+		m.Reset()
+	}
+}
+func (m *RouteOperation) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_RouteOperation.Put(m)
+	}
+}
+func RouteOperationFromVTPool() *RouteOperation {
+	return vtprotoPool_RouteOperation.Get().(*RouteOperation)
+}
+
+var vtprotoPool_OperationResult = sync.Pool{
+	New: func() interface{} {
+		return &OperationResult{}
+	},
+}
+
+func (m *OperationResult) ResetVT() {
+	if m != nil {
+		m.Reset()
+	}
+}
+func (m *OperationResult) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_OperationResult.Put(m)
+	}
+}
+func OperationResultFromVTPool() *OperationResult {
+	return vtprotoPool_OperationResult.Get().(*OperationResult)
+}
+
+var vtprotoPool_ModifyRoutesRequest = sync.Pool{
+	New: func() interface{} {
+		return &ModifyRoutesRequest{}
+	},
+}
+
+func (m *ModifyRoutesRequest) ResetVT() {
+	if m != nil {
+		for _, mm := range m.Operations {
+			mm.ResetVT()
+		}
+		f0 := m.Operations[:0]
+		m.Reset()
+		m.Operations = f0
+	}
+}
+func (m *ModifyRoutesRequest) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_ModifyRoutesRequest.Put(m)
+	}
+}
+func ModifyRoutesRequestFromVTPool() *ModifyRoutesRequest {
+	return vtprotoPool_ModifyRoutesRequest.Get().(*ModifyRoutesRequest)
+}
+
+var vtprotoPool_ModifyRoutesResponse = sync.Pool{
+	New: func() interface{} {
+		return &ModifyRoutesResponse{}
+	},
+}
+
+func (m *ModifyRoutesResponse) ResetVT() {
+	if m != nil {
+		for _, mm := range m.Results {
+			mm.ResetVT()
+		}
+		f0 := m.Results[:0]
+		m.Reset()
+		m.Results = f0
+	}
+}
+func (m *ModifyRoutesResponse) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_ModifyRoutesResponse.Put(m)
+	}
+}
+func ModifyRoutesResponseFromVTPool() *ModifyRoutesResponse {
+	return vtprotoPool_ModifyRoutesResponse.Get().(*ModifyRoutesResponse)
+}
 func (m *RouteOperation) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -836,6 +938,10 @@ func (m *OperationError) SizeVT() (n int) {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	l = len(m.KernelMessage)
+	if l > 0 {
+		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Field)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
@@ -1177,7 +1283,7 @@ func (m *RouteOperation) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Route == nil {
-				m.Route = &Route{}
+				m.Route = RouteFromVTPool()
 			}
 			if err := m.Route.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -1400,6 +1506,38 @@ func (m *OperationError) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.KernelMessage = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Field", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Field = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -1714,7 +1852,14 @@ func (m *ModifyRoutesRequest) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Operations = append(m.Operations, &RouteOperation{})
+			if len(m.Operations) == cap(m.Operations) {
+				m.Operations = append(m.Operations, &RouteOperation{})
+			} else {
+				m.Operations = m.Operations[:len(m.Operations)+1]
+				if m.Operations[len(m.Operations)-1] == nil {
+					m.Operations[len(m.Operations)-1] = &RouteOperation{}
+				}
+			}
 			if err := m.Operations[len(m.Operations)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -1799,7 +1944,14 @@ func (m *ModifyRoutesResponse) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Results = append(m.Results, &OperationResult{})
+			if len(m.Results) == cap(m.Results) {
+				m.Results = append(m.Results, &OperationResult{})
+			} else {
+				m.Results = m.Results[:len(m.Results)+1]
+				if m.Results[len(m.Results)-1] == nil {
+					m.Results[len(m.Results)-1] = &OperationResult{}
+				}
+			}
 			if err := m.Results[len(m.Results)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -2952,7 +3104,7 @@ func (m *RouteOperation) UnmarshalVTUnsafe(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Route == nil {
-				m.Route = &Route{}
+				m.Route = RouteFromVTPool()
 			}
 			if err := m.Route.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -3191,6 +3343,42 @@ func (m *OperationError) UnmarshalVTUnsafe(dAtA []byte) error {
 				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
 			}
 			m.KernelMessage = stringValue
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Field", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			var stringValue string
+			if intStringLen > 0 {
+				stringValue = unsafe.String(&dAtA[iNdEx], intStringLen)
+			}
+			m.Field = stringValue
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -3509,7 +3697,14 @@ func (m *ModifyRoutesRequest) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Operations = append(m.Operations, &RouteOperation{})
+			if len(m.Operations) == cap(m.Operations) {
+				m.Operations = append(m.Operations, &RouteOperation{})
+			} else {
+				m.Operations = m.Operations[:len(m.Operations)+1]
+				if m.Operations[len(m.Operations)-1] == nil {
+					m.Operations[len(m.Operations)-1] = &RouteOperation{}
+				}
+			}
 			if err := m.Operations[len(m.Operations)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -3594,7 +3789,14 @@ func (m *ModifyRoutesResponse) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Results = append(m.Results, &OperationResult{})
+			if len(m.Results) == cap(m.Results) {
+				m.Results = append(m.Results, &OperationResult{})
+			} else {
+				m.Results = m.Results[:len(m.Results)+1]
+				if m.Results[len(m.Results)-1] == nil {
+					m.Results[len(m.Results)-1] = &OperationResult{}
+				}
+			}
 			if err := m.Results[len(m.Results)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	io "io"
+	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -340,6 +341,16 @@ func (m *Route) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x68
 	}
+	if m.Multipath {
+		i--
+		if m.Multipath {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x60
+	}
 	if len(m.SourcePrefix) > 0 {
 		i -= len(m.SourcePrefix)
 		copy(dAtA[i:], m.SourcePrefix)
@@ -547,6 +558,52 @@ func (m *RouteFilter) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+var vtprotoPool_NextHop = sync.Pool{
+	New: func() interface{} {
+		return &NextHop{}
+	},
+}
+
+func (m *NextHop) ResetVT() {
+	if m != nil {
+		m.Reset()
+	}
+}
+func (m *NextHop) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_NextHop.Put(m)
+	}
+}
+func NextHopFromVTPool() *NextHop {
+	return vtprotoPool_NextHop.Get().(*NextHop)
+}
+
+var vtprotoPool_Route = sync.Pool{
+	New: func() interface{} {
+		return &Route{}
+	},
+}
+
+func (m *Route) ResetVT() {
+	if m != nil {
+		for _, mm := range m.NextHops {
+			mm.ResetVT()
+		}
+		f0 := m.NextHops[:0]
+		m.Reset()
+		m.NextHops = f0
+	}
+}
+func (m *Route) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_Route.Put(m)
+	}
+}
+func RouteFromVTPool() *Route {
+	return vtprotoPool_Route.Get().(*Route)
+}
 func (m *NextHop) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -689,6 +746,9 @@ func (m *Route) SizeVT() (n int) {
 	l = len(m.SourcePrefix)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Multipath {
+		n += 2
 	}
 	if m.Id != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Id))
@@ -1624,7 +1684,14 @@ func (m *Route) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.NextHops = append(m.NextHops, &NextHop{})
+			if len(m.NextHops) == cap(m.NextHops) {
+				m.NextHops = append(m.NextHops, &NextHop{})
+			} else {
+				m.NextHops = m.NextHops[:len(m.NextHops)+1]
+				if m.NextHops[len(m.NextHops)-1] == nil {
+					m.NextHops[len(m.NextHops)-1] = &NextHop{}
+				}
+			}
 			if err := m.NextHops[len(m.NextHops)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -1697,6 +1764,26 @@ func (m *Route) UnmarshalVT(dAtA []byte) error {
 			}
 			m.SourcePrefix = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Multipath", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Multipath = bool(v != 0)
 		case 13:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
@@ -3151,7 +3238,14 @@ func (m *Route) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.NextHops = append(m.NextHops, &NextHop{})
+			if len(m.NextHops) == cap(m.NextHops) {
+				m.NextHops = append(m.NextHops, &NextHop{})
+			} else {
+				m.NextHops = m.NextHops[:len(m.NextHops)+1]
+				if m.NextHops[len(m.NextHops)-1] == nil {
+					m.NextHops[len(m.NextHops)-1] = &NextHop{}
+				}
+			}
 			if err := m.NextHops[len(m.NextHops)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -3228,6 +3322,26 @@ func (m *Route) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.SourcePrefix = stringValue
 			iNdEx = postIndex
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Multipath", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Multipath = bool(v != 0)
 		case 13:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)

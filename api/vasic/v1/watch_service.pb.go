@@ -32,7 +32,8 @@ const (
 	EventKind_EVENT_KIND_UNSPECIFIED EventKind = 0
 	// A route, or an IPv6 sibling of one, is new. Event.route is the whole route.
 	EventKind_EVENT_KIND_ROUTE_ADDED EventKind = 1
-	// A route took the place of the one with the same id. Flags start empty.
+	// A route took the place of the one with the same id. Flags start empty, unless the event is silent: then the switch itself changed the route in
+	// place (an IPv6 route lost its preferred source with the address) and its flags stay.
 	EventKind_EVENT_KIND_ROUTE_REPLACED EventKind = 2
 	// A route is gone, or with Event.partial only the next hops listed.
 	EventKind_EVENT_KIND_ROUTE_DELETED EventKind = 3
@@ -318,9 +319,9 @@ type Event struct {
 	// Caused by a client's route request rather than by hardware or by a change of links and addresses.
 	Requested bool `protobuf:"varint,5,opt,name=requested,proto3" json:"requested,omitempty"`
 	// The kernel changes this without telling anybody (an IPv4 route flushed because its link went down). vasic publishes it so that a
-	// watcher's copy stays right; `vasicctl monitor` hides it, as `ip monitor` does.
+	// watcher's copy stays right; `vasicctl monitor` hides it, as `ip monitor` does. NextHop.dead and linkdown follow the links without an event.
 	Silent bool `protobuf:"varint,6,opt,name=silent,proto3" json:"silent,omitempty"`
-	// ROUTE_DELETED of an IPv6 multipath route: only the next hops listed left, the others remain under the same id.
+	// ROUTE_DELETED of an IPv6 multipath route: only the next hops listed left, the others remain under the same id; Route.generation is then theirs.
 	Partial bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
 	// When the change was published, in nanoseconds since 1970 UTC by the switch's clock.
 	UnixNanos     int64 `protobuf:"varint,8,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
@@ -656,7 +657,7 @@ func (x *Closing) GetRevision() uint64 {
 // WatchResponse is an envelope: exactly one of its fields is set.
 type WatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Live or caught-up events, in order. The last one's revision is a valid place to resume from once `synced` was received.
+	// Live or caught-up events, in order. The last one's revision is a valid place to resume from, but not between a snapshot and its `synced`.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// First message of every stream.
 	Created *Created `protobuf:"bytes,2,opt,name=created,proto3" json:"created,omitempty"`

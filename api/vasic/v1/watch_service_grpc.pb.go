@@ -32,7 +32,7 @@ const (
 type WatchServiceClient interface {
 	// Watch streams route events in revision order, each once. First comes `created`. Without resume_after a snapshot of the matching routes follows,
 	// then the events that happened meanwhile, then `synced`; from there on the client's copy is complete and live events follow. With resume_after the
-	// events after that revision follow, then `synced`. When nothing happens, bookmarks carry the revision forward. Before the switch stops it sends `closing`.
+	// events after that revision follow, then `synced`; with live_only `synced` comes at once. When nothing happens, bookmarks carry the revision forward. Before the switch stops it sends `closing`.
 	// A watcher that reads too slowly holds up nobody: once its next event has left the log the stream ends with OUT_OF_RANGE
 	// (REVISION_COMPACTED) and the client starts again without resume_after.
 	// Codes: OUT_OF_RANGE (REVISION_COMPACTED, REVISION_IN_FUTURE), FAILED_PRECONDITION (EPOCH_MISMATCH), INVALID_ARGUMENT (MALFORMED, UNKNOWN_ENUM, OUT_OF_RANGE),
@@ -75,7 +75,7 @@ type WatchService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
 type WatchServiceServer interface {
 	// Watch streams route events in revision order, each once. First comes `created`. Without resume_after a snapshot of the matching routes follows,
 	// then the events that happened meanwhile, then `synced`; from there on the client's copy is complete and live events follow. With resume_after the
-	// events after that revision follow, then `synced`. When nothing happens, bookmarks carry the revision forward. Before the switch stops it sends `closing`.
+	// events after that revision follow, then `synced`; with live_only `synced` comes at once. When nothing happens, bookmarks carry the revision forward. Before the switch stops it sends `closing`.
 	// A watcher that reads too slowly holds up nobody: once its next event has left the log the stream ends with OUT_OF_RANGE
 	// (REVISION_COMPACTED) and the client starts again without resume_after.
 	// Codes: OUT_OF_RANGE (REVISION_COMPACTED, REVISION_IN_FUTURE), FAILED_PRECONDITION (EPOCH_MISMATCH), INVALID_ARGUMENT (MALFORMED, UNKNOWN_ENUM, OUT_OF_RANGE),

@@ -1,0 +1,220 @@
+// Package codec is the gRPC codec of vasic's servers and clients. It writes and reads the ordinary protobuf wire format, so a
+// peer that uses the stock codec notices nothing, but it does so with the generated vtprotobuf code where a message has it.
+//
+// Servers install it with grpc.ForceServerCodecV2(codec.Codec{}), clients with grpc.ForceCodecV2(codec.Codec{}). It is not
+// registered globally: importing the package changes nothing for other users of gRPC in the process.
+//
+// # What always holds
+//
+//   - Strings are valid UTF-8 on the wire, as proto3 demands. vtprotobuf does not look, so the codec does, over the encoded
+//     bytes and in both directions: what the stock codec refuses because of its strings is refused here. Only Raw and
+//     mem.BufferSlice go out unseen.
+//   - Whatever Unmarshal accepts the stock codec accepts too, with the same result. Two differences come from vtprotobuf: a
+//     known field that has the wrong wire type is an error here, and an unknown field there; and unknown fields of the
+//     well-known types (google.protobuf.Duration) are dropped.
+//   - Unmarshal empties the message first, as proto.Unmarshal does. A message with the method ResetVT (vtprotobuf's feature
+//     "pool") is emptied by that, and so keeps the memory of its last use.
+//   - The strings of a bulk message (see Unmarshal) lie in one array that belongs to nobody else. Keeping one of them keeps
+//     the array, which has the size of the message.
+//
+// # Concurrency
+//
+// A Codec has no state; any number of goroutines may use it. The pool of buffers behind it is shared by the process.
+package codec
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+)
+
+// Name is the content subtype: application/grpc+proto, which is what every gRPC implementation speaks by default.
+const Name = "proto"
+
+// Codec implements encoding.CodecV2. The zero value is ready for use.
+type Codec struct{}
+
+var _ encoding.CodecV2 = Codec{}
+
+// Raw is one message in encoded form, in pieces. Marshal sends the pieces one after another without copying them; nobody may
+// write to them any more, since they are read after the send has returned; the list of pieces itself is free again then. A Raw
+// without bytes is an empty message.
+//
+// It is how one encoding of an event reaches many watchers: stream.SendMsg(codec.Raw(chunks)).
+//
+// Unmarshal into a *Raw leaves the message undecoded, in at most one piece that belongs to the caller.
+type Raw [][]byte
+
+// vtMessage is what vtprotobuf generates with the features marshal, unmarshal and size.
+type vtMessage interface {
+	proto.Message
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+	UnmarshalVT([]byte) error
+}
+
+// Name returns Name.
+func (Codec) Name() string { return Name }
+
+// Marshal encodes v, which is a protobuf message, a Raw, or a mem.BufferSlice that holds a message in encoded form and whose
+// references pass to gRPC. Small messages and those of a Raw are left to the garbage collector, others lie in a pooled buffer.
+func (Codec) Marshal(v any) (mem.BufferSlice, error) {
+	switch v := v.(type) {
+	case Raw:
+		return v.buffers(), nil
+	case *Raw:
+		return v.buffers(), nil
+	case mem.BufferSlice:
+		return v, nil
+	case vtMessage:
+		return marshalVT(v)
+	}
+	m, err := message(v)
+	if err != nil {
+		return nil, err
+	}
+	b, err := proto.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+}
+
+// Unmarshal decodes one message into v, a protobuf message or a *Raw. It keeps nothing of data.
+//
+// The bulk messages ModifyRoutesRequest, ModifyRoutesResponse, ListRoutesResponse and WatchResponse are copied once, as a
+// whole, and their strings are parts of that copy. All other messages have strings of their own.
+func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	switch m := v.(type) {
+	case *vasicv1.ModifyRoutesRequest:
+		return unmarshalUnsafe(data, m)
+	case *vasicv1.ModifyRoutesResponse:
+		return unmarshalUnsafe(data, m)
+	case *vasicv1.ListRoutesResponse:
+		return unmarshalUnsafe(data, m)
+	case *vasicv1.WatchResponse:
+		return unmarshalUnsafe(data, m)
+	case *Raw:
+		*m = append((*m)[:0], data.Materialize())
+		return nil
+	}
+	buf := data.MaterializeToBuffer(pool)
+	defer buf.Free()
+	if m, ok := v.(vtMessage); ok {
+		reset(m)
+		if err := m.UnmarshalVT(buf.ReadOnlyData()); err != nil {
+			return err
+		}
+		return checkUTF8(m, buf.ReadOnlyData())
+	}
+	m, err := message(v)
+	if err != nil {
+		return err
+	}
+	return proto.Unmarshal(buf.ReadOnlyData(), m)
+}
+
+// AppendField appends m to b as the message field of that number: tag, length, encoding. Messages of the vtprotobuf kind are
+// encoded in place, and nothing is allocated while b has room. With an error b is returned as it was.
+//
+// It is for a message whose repeated field is filled bit by bit, or by several writers, and then sent as a Raw.
+func AppendField(b []byte, number protowire.Number, m proto.Message) ([]byte, error) {
+	start := len(b)
+	vt, ok := m.(vtMessage)
+	if !ok {
+		encoded, err := proto.Marshal(m)
+		if err != nil {
+			return b, err
+		}
+		return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), encoded), nil
+	}
+	size := vt.SizeVT()
+	b = protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(size))
+	head := len(b)
+	b = slices.Grow(b, size)[:head+size]
+	if err := encodeVT(vt, b[head:]); err != nil {
+		return b[:start], err
+	}
+	return b, nil
+}
+
+// marshalVT encodes m into a buffer of its own, pooled if that is worth it.
+func marshalVT(m vtMessage) (mem.BufferSlice, error) {
+	size := m.SizeVT()
+	if mem.IsBelowBufferPoolingThreshold(size) {
+		b := make([]byte, size)
+		if err := encodeVT(m, b); err != nil {
+			return nil, err
+		}
+		return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+	}
+	b := pool.Get(size)
+	if err := encodeVT(m, *b); err != nil {
+		pool.Put(b)
+		return nil, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(b, pool)}, nil
+}
+
+// encodeVT encodes m into b, which has m's size.
+func encodeVT(m vtMessage, b []byte) error {
+	n, err := m.MarshalToSizedBufferVT(b)
+	if err != nil {
+		return err
+	}
+	if n != len(b) {
+		return fmt.Errorf("codec: %T was changed while it was encoded", m)
+	}
+	return checkUTF8(m, b)
+}
+
+// unmarshalUnsafe decodes data into m with strings that lie in a fresh copy of data.
+func unmarshalUnsafe(data mem.BufferSlice, m interface {
+	vtMessage
+	UnmarshalVTUnsafe([]byte) error
+}) error {
+	b := data.Materialize()
+	reset(m)
+	if err := m.UnmarshalVTUnsafe(b); err != nil {
+		return err
+	}
+	return checkUTF8(m, b)
+}
+
+// reset empties m, because UnmarshalVT merges.
+func reset(m vtMessage) {
+	if r, ok := m.(interface{ ResetVT() }); ok {
+		r.ResetVT()
+		return
+	}
+	proto.Reset(m)
+}
+
+// buffers is r as gRPC wants it.
+func (r Raw) buffers() mem.BufferSlice {
+	out := make(mem.BufferSlice, 0, len(r))
+	for _, piece := range r {
+		if len(piece) > 0 {
+			out = append(out, mem.SliceBuffer(piece))
+		}
+	}
+	return out
+}
+
+// message is v as a protobuf message, of either generation of the Go API.
+func message(v any) (proto.Message, error) {
+	switch v := v.(type) {
+	case proto.Message:
+		return v, nil
+	case protoadapt.MessageV1:
+		return protoadapt.MessageV2Of(v), nil
+	}
+	return nil, fmt.Errorf("codec: %T is not a protobuf message", v)
+}

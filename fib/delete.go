@@ -1,0 +1,85 @@
+package fib
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// requestDelete carries out a delete request.
+func (f *family) requestDelete(q *Request, a *Answer) {
+	s := &q.Spec
+	t := f.tables[tableKey{s.Table, s.Source}]
+	if t == nil {
+		if a.Err = errNoTable; s.Source.IsValid() && f.tables[tableKey{s.Table, netip.Prefix{}}] != nil {
+			a.Err = errDeleteMissing
+		}
+		return
+	}
+	if !f.rules.siblings || !s.multipath() {
+		a.Err = asNil(f.deleteOne(t, s, s.NextHops, q, a))
+		return
+	}
+	for i := range s.NextHops { // ip6_route_multipath_del: each next hop is a request of its own; the first error counts, the rest still go
+		if err := f.deleteOne(t, s, s.NextHops[i:i+1], q, a); err != nil && a.Err == nil {
+			a.Err = err
+		}
+	}
+}
+
+// deleteOne deletes the first route that matches.
+func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a *Answer) *Error {
+	var device *Link
+	if len(hops) == 1 && hops[0].Device != "" {
+		if device = f.fib.links.byName[hops[0].Device]; device == nil {
+			return errNoLink(hops[0].Device)
+		}
+	}
+	want := *s
+	want.NextHops = hops
+	f.load(t, s.Prefix)
+	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.at(n), f.infoOf(n), &want, device) })
+	if at < 0 {
+		return errDeleteMissing
+	}
+	leaving := f.list[at : at+1 : at+1]
+	if f.rules.siblings && (len(hops) == 0 || !hops[0].Gateway.IsValid()) {
+		leaving = f.group(f.list[at], nil)
+	}
+	a.ID = f.rows.at(leaving[0]).id
+	warning := f.remove(t, s.Prefix, slices.Clone(leaving), true, false, q, a)
+	if warning != nil && f.rules.warns {
+		a.Warning = warning.Kernel
+	}
+	return nil
+}
+
+// remove takes rows of the loaded list out of the FIB, publishes, and tells hardware. A refusal by hardware is only returned: a delete
+// cannot be vetoed.
+func (f *family) remove(t *table, pfx netip.Prefix, leaving []uint32, requested, silent bool, q *Request, a *Answer) *Error {
+	f.list = slices.DeleteFunc(f.list, func(n uint32) bool { return slices.Contains(leaving, n) })
+	var warning *Error
+	if f.attached {
+		if op, tell := f.difference(t, pfx); tell {
+			op.Promotion = op.Kind == OpReplace
+			if refused := f.fib.hardware.Admit(&op); refused != nil {
+				warning = asError(refused)
+			} else {
+				f.submit(&op, q, a)
+			}
+		}
+	}
+	f.publishDelete(t, pfx, leaving, requested, silent)
+	f.store(t, pfx)
+	for _, n := range leaving {
+		f.drop(n)
+	}
+	return warning
+}
+
+// asNil keeps a nil *Error from becoming a non-nil error.
+func asNil(e *Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}

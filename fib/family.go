@@ -1,0 +1,262 @@
+package fib
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gaissmai/bart"
+)
+
+// tableKey names a table. IPv6 routes with a source prefix live in a table of their own, as in the kernel's subtrees.
+type tableKey struct {
+	id     uint32
+	source netip.Prefix
+}
+
+// table maps each prefix to the first of its rows.
+type table struct {
+	tableKey
+	heads bart.Table[uint32]
+}
+
+// family is the FIB of one address family.
+type family struct {
+	af    Family
+	rules *rules
+	fib   *FIB
+	other *family
+
+	mu sync.Mutex // guards all following fields
+
+	tables   map[tableKey]*table
+	order    []*table // as the kernel walks them: by id modulo 256, newer first
+	rows     rows
+	infos    interner
+	nextID   uint64
+	nextGen  uint64
+	attached bool // hardware is told about changes
+	counts   [len(States)]int
+	outcomes outcomes
+
+	// Collected while the lock is held and handed over by commit.
+	ops    []Op
+	events []Event
+	now    int64 // nanoseconds since 1970 of this critical section
+
+	// Scratch, valid for one edit.
+	list, before, after, removed, added []uint32
+
+	siblings []Sibling // backs Event.Route.Siblings until commit
+	resolved []*Info   // what resolve returns
+	hops     []NextHop // of the Info being resolved
+
+	// Written under mu, read by anybody.
+	notify     atomic.Uint32 // NotifySetting
+	skipDown   atomic.Bool   // net.ipv6.route.skip_notify_on_dev_down
+	stale      atomic.Uint64
+	suppressed atomic.Uint64
+}
+
+func newFamily(f *FIB, af Family, r *rules) *family {
+	fam := &family{af: af, rules: r, fib: f, tables: make(map[tableKey]*table), infos: newInterner()}
+	fam.table(TableMain, netip.Prefix{})
+	fam.table(TableLocal, netip.Prefix{})
+	return fam
+}
+
+// table returns the table, making it if need be.
+func (f *family) table(id uint32, source netip.Prefix) *table {
+	key := tableKey{id, source}
+	if t := f.tables[key]; t != nil {
+		return t
+	}
+	t := &table{tableKey: key}
+	f.tables[key] = t
+	at := slices.IndexFunc(f.order, func(o *table) bool { return o.id&0xff >= id&0xff })
+	if at < 0 {
+		at = len(f.order)
+	}
+	f.order = slices.Insert(f.order, at, t)
+	return t
+}
+
+// load reads the rows of a prefix into f.list and remembers the candidate in f.before.
+func (f *family) load(t *table, pfx netip.Prefix) {
+	f.list = f.list[:0]
+	head, _ := t.heads.Get(pfx)
+	for n := head; n != 0; n = f.rows.at(n).next {
+		f.list = append(f.list, n)
+	}
+	f.before = f.candidate(f.before[:0])
+}
+
+// store links the rows of f.list and points the prefix to the first.
+func (f *family) store(t *table, pfx netip.Prefix) {
+	if len(f.list) == 0 {
+		t.heads.Delete(pfx)
+		return
+	}
+	for i, n := range f.list[:len(f.list)-1] {
+		f.rows.at(n).next = f.list[i+1]
+	}
+	f.rows.at(f.list[len(f.list)-1]).next = 0
+	if len(f.before) == 0 || f.before[0] != f.list[0] {
+		t.heads.Insert(pfx, f.list[0])
+	}
+}
+
+// candidate appends the rows of f.list that belong in hardware: the first and its siblings.
+func (f *family) candidate(dst []uint32) []uint32 {
+	if len(f.list) == 0 {
+		return dst
+	}
+	return f.group(f.list[0], dst)
+}
+
+// group appends row n and its siblings in list order.
+func (f *family) group(n uint32, dst []uint32) []uint32 {
+	if len(f.list) == 1 || !f.rules.siblings {
+		return append(dst, n)
+	}
+	id := f.rows.at(n).id
+	for _, m := range f.list {
+		if f.rows.at(m).id == id {
+			dst = append(dst, m)
+		}
+	}
+	return dst
+}
+
+// newRow makes a row that says info. id 0 gives it a new name.
+func (f *family) newRow(info *Info, metric uint32, tos uint8, id uint64) uint32 {
+	n, r := f.rows.alloc()
+	if id == 0 {
+		f.nextID++
+		id = f.nextID<<1 | uint64(f.af)
+	}
+	f.nextGen++
+	r.id, r.generation, r.info, r.metric, r.tos = id, f.nextGen, info.index, metric, tos
+	f.counts[0]++
+	return n
+}
+
+// drop frees a row that no list holds any more.
+func (f *family) drop(n uint32) {
+	r := f.rows.at(n)
+	f.counts[r.flags.state()]--
+	f.infos.release(f.infos.list[r.info])
+	f.rows.release(n)
+}
+
+// difference is the hardware operation that leads from candidate f.before to the candidate of f.list; ok is false where there is none.
+// The rows of both must still exist.
+func (f *family) difference(t *table, pfx netip.Prefix) (op Op, ok bool) {
+	f.after = f.candidate(f.after[:0])
+	if slices.Equal(f.before, f.after) {
+		return op, false
+	}
+	op = Op{Family: f.af, Table: t.id, Prefix: pfx, Source: t.source, Accepted: f.now}
+	var kept int
+	for _, n := range f.before {
+		if slices.Contains(f.after, n) {
+			kept++
+		}
+	}
+	switch {
+	case len(f.after) == 0:
+		op.Kind, op.Last = OpDelete, true
+		f.refer(&op, f.before, nil)
+	case kept == 0:
+		op.Kind = OpReplace
+		f.refer(&op, f.after, nil)
+	case kept == len(f.after):
+		op.Kind = OpDelete
+		f.refer(&op, f.before, f.after)
+	case kept == len(f.before):
+		op.Kind = OpAppend
+		f.refer(&op, f.after, f.before)
+	default:
+		op.Kind = OpReplace
+		f.refer(&op, f.after, nil)
+	}
+	return op, true
+}
+
+// refer sets the operation's rows to those of list that are not in without.
+func (f *family) refer(op *Op, list, without []uint32) {
+	first := true
+	for _, n := range list {
+		if slices.Contains(without, n) {
+			continue
+		}
+		r := f.rows.at(n)
+		ref := Ref{Generation: r.generation, Info: f.infos.list[r.info], Row: n}
+		if first {
+			op.First, op.TOS, first = ref, r.tos, false
+		} else {
+			op.More = append(op.More, ref)
+		}
+	}
+}
+
+// view describes the route of row n, which is in f.list. Siblings are listed from n on, around the ring (rt6_fill_node).
+func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
+	v := f.viewRow(t, pfx, n)
+	if len(f.list) == 1 || !f.rules.siblings {
+		return v
+	}
+	start := len(f.siblings)
+	at := slices.Index(f.list, n)
+	for i := range f.list {
+		m := f.list[(at+i)%len(f.list)]
+		r := f.rows.at(m)
+		if r.id != v.ID {
+			continue
+		}
+		f.siblings = append(f.siblings, Sibling{Info: f.infos.list[r.info], Flags: r.flags, Reason: r.reason})
+		v.Generation = max(v.Generation, r.generation)
+	}
+	if len(f.siblings)-start < 2 {
+		f.siblings = f.siblings[:start]
+		return v
+	}
+	v.Siblings = f.siblings[start:len(f.siblings):len(f.siblings)]
+	return v
+}
+
+// viewRow describes row n alone.
+func (f *family) viewRow(t *table, pfx netip.Prefix, n uint32) Route {
+	r := f.rows.at(n)
+	return Route{
+		Family: f.af, TOS: r.tos, Flags: r.flags, Reason: r.reason, Table: t.id, Metric: r.metric, Prefix: pfx, Source: t.source,
+		ID: r.id, Generation: r.generation, Info: f.infos.list[r.info],
+	}
+}
+
+// publish adds an event to those that commit hands over.
+func (f *family) publish(e Event) { f.events = append(f.events, e) }
+
+// commit hands over what was collected and returns the log's revision. The lock is held before and after.
+func (f *family) commit() uint64 {
+	revision := f.flushEvents()
+	if len(f.ops) > 0 {
+		f.fib.hardware.Submit(f.ops)
+		clear(f.ops) // holds pointers
+		f.ops = f.ops[:0]
+	}
+	return revision
+}
+
+// flushEvents publishes what was collected so far.
+func (f *family) flushEvents() uint64 {
+	if len(f.events) == 0 {
+		return f.fib.sink.Head()
+	}
+	revision := f.fib.sink.Publish(f.events)
+	clear(f.events)
+	f.events = f.events[:0]
+	f.siblings = f.siblings[:0]
+	return revision
+}

@@ -1,0 +1,221 @@
+package fib
+
+import (
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// lookupOrder is the order in which the default rules look into tables.
+var lookupOrder = [...]uint32{TableLocal, TableMain, TableDefault}
+
+// FIB holds the routes of both families, the links and the addresses. Make one with New.
+type FIB struct {
+	hardware Hardware
+	sink     Sink
+	families [2]*family
+
+	linksMu sync.Mutex // held by whoever changes links or addresses, before both families' locks
+	links   links
+}
+
+// New returns a FIB as in a fresh network namespace: tables local and main, link lo, which is down, and its IPv6 address ::1.
+// Hardware is told nothing until Attach.
+func New(hardware Hardware, sink Sink) *FIB {
+	f := &FIB{hardware: hardware, sink: sink, links: links{byName: make(map[string]*Link)}}
+	f.families = [...]*family{newFamily(f, IPv4, rules4), newFamily(f, IPv6, rules6)}
+	f.families[0].other, f.families[1].other = f.families[1], f.families[0]
+	lo := f.links.add("lo", true)
+	f.changeLinks(func() error {
+		f.addAddress6(lo, address{prefix: netip.MustParsePrefix("::1/128")})
+		return nil
+	})
+	return f
+}
+
+// lockBoth locks both families in order and starts a critical section.
+func (f *FIB) lockBoth() {
+	now := time.Now().UnixNano()
+	for _, fam := range f.families {
+		fam.mu.Lock()
+		fam.now = now
+	}
+}
+
+// unlockBoth hands over what was collected and unlocks.
+func (f *FIB) unlockBoth() {
+	for _, fam := range f.families {
+		fam.commit()
+	}
+	for _, fam := range f.families {
+		fam.mu.Unlock()
+	}
+}
+
+// Detach stops telling hardware about changes. Operations that are queued already stay queued.
+func (f *FIB) Detach() {
+	f.lockBoth()
+	defer f.unlockBoth()
+	for _, fam := range f.families {
+		fam.attached = false
+	}
+}
+
+// Attach tells hardware every candidate, in the order of the kernel's replay, and every change from then on. It returns how many
+// entries were queued. If hardware refuses one, nothing more is queued, the FIB stays detached, and the refusal is returned.
+func (f *FIB) Attach() (replayed int, err error) {
+	f.lockBoth()
+	defer f.unlockBoth()
+	for _, fam := range f.families {
+		n, refused := fam.replay()
+		replayed += n
+		if refused != nil {
+			for _, fam := range f.families {
+				fam.attached = false
+			}
+			return replayed, refused
+		}
+		fam.attached = true
+	}
+	return replayed, nil
+}
+
+// replay queues a Replace for every candidate (fib_notify, fib6_tables_dump).
+func (f *family) replay() (n int, err error) {
+	for _, t := range f.order {
+		for _, e := range f.entries(t) {
+			f.load(t, e.prefix)
+			f.before = f.before[:0]
+			op, ok := f.difference(t, e.prefix)
+			if !ok {
+				continue
+			}
+			if refused := f.fib.hardware.Admit(&op); refused != nil {
+				return n, asError(refused)
+			}
+			f.ops = append(f.ops, op)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// SetNotify sets which changes of flags are published from now on. Safe for concurrent use.
+func (f *FIB) SetNotify(af Family, setting NotifySetting) {
+	f.families[af].notify.Store(uint32(setting))
+}
+
+// Notify returns what SetNotify set; NotifyNone at first.
+func (f *FIB) Notify(af Family) NotifySetting {
+	return NotifySetting(f.families[af].notify.Load())
+}
+
+// SetSkipNotifyOnDown sets net.ipv6.route.skip_notify_on_dev_down: deletes of IPv6 routes because of a link that went down are silent.
+func (f *FIB) SetSkipNotifyOnDown(skip bool) { f.families[IPv6].skipDown.Store(skip) }
+
+// SkipNotifyOnDown returns what SetSkipNotifyOnDown set; false at first.
+func (f *FIB) SkipNotifyOnDown() bool { return f.families[IPv6].skipDown.Load() }
+
+// Counts are numbers about one family's FIB.
+type Counts struct {
+	Rows       [len(States)]int // rows by state; an IPv6 multipath route has one for each sibling
+	Stale      uint64           // hardware results dropped because their row was replaced or deleted
+	Suppressed uint64           // changes of flags not published because of the notification setting
+
+	outcomes outcomes
+}
+
+// outcomes counts the ends of operations.
+type outcomes [Superseded + 1][ReasonUnsupported + 1]uint64
+
+// EachOutcome calls fn for every outcome and reason that can occur, with how many operations ended so.
+func (c *Counts) EachOutcome(fn func(Outcome, Reason, uint64)) {
+	for o := range c.outcomes {
+		for r, n := range c.outcomes[o] {
+			if (Outcome(o) == Failed) == (Reason(r) != ReasonNone) {
+				fn(Outcome(o), Reason(r), n)
+			}
+		}
+	}
+}
+
+// Counts returns the present numbers.
+func (f *FIB) Counts(af Family) Counts {
+	fam := f.families[af]
+	fam.mu.Lock()
+	defer fam.mu.Unlock()
+	return Counts{Rows: fam.counts, Stale: fam.stale.Load(), Suppressed: fam.suppressed.Load(), outcomes: fam.outcomes}
+}
+
+// Lookup shows visit the route that a packet to the address takes: tables local, main and default unless one is given, longest prefix, then
+// the first route whose TOS is that of the packet or 0. A throw route ends the look-up in its table. visit runs with the lock held.
+func (f *FIB) Lookup(a netip.Addr, table uint32, tos uint8, visit func(*Route)) error {
+	fam := f.families[FamilyOf(a)]
+	fam.mu.Lock()
+	defer fam.mu.Unlock()
+	ids := lookupOrder[:]
+	if table != 0 {
+		ids = []uint32{table}
+	}
+	for _, id := range ids {
+		t := fam.tables[tableKey{id: id}]
+		if t == nil {
+			continue
+		}
+		if pfx, n, ok := fam.lookup(t, a, tos); ok && fam.infoOf(n).Type != TypeThrow {
+			fam.show(t, pfx, n, visit)
+			return nil
+		}
+	}
+	return &Error{Err: ErrNotFound, Errno: syscall.ENETUNREACH, Detail: a.String()}
+}
+
+// lookup leaves the prefix's rows in f.list.
+func (f *family) lookup(t *table, a netip.Addr, tos uint8) (netip.Prefix, uint32, bool) {
+	for pfx := range t.heads.Supernets(netip.PrefixFrom(a, a.BitLen())) {
+		f.load(t, pfx)
+		for _, n := range f.list {
+			if r := f.rows.at(n); (r.tos == 0 || r.tos == tos) && alive(f.infoOf(n)) {
+				return pfx, n, true
+			}
+		}
+	}
+	return netip.Prefix{}, 0, false
+}
+
+// alive reports whether a route can carry packets: it has no next hop at all, or one on a link that is up.
+func alive(info *Info) bool {
+	for i := range info.NextHops {
+		if !info.NextHops[i].Link.Dead() {
+			return true
+		}
+	}
+	return len(info.NextHops) == 0 || info.Type.rejects() || info.Scope == ScopeHost
+}
+
+// Get shows visit the first route of a name; without a metric the first of the prefix with that TOS. visit runs with the lock held.
+func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uint32, visit func(*Route)) error {
+	fam := f.families[FamilyOf(pfx.Addr())]
+	fam.mu.Lock()
+	defer fam.mu.Unlock()
+	t := fam.tables[tableKey{table, source}]
+	if t == nil {
+		return errNoTable
+	}
+	fam.load(t, pfx)
+	for _, n := range fam.list {
+		if r := fam.rows.at(n); r.tos == tos && (metric == nil || r.metric == *metric) {
+			fam.show(t, pfx, n, visit)
+			return nil
+		}
+	}
+	return errDeleteMissing
+}
+
+// show calls visit with the view of row n of f.list.
+func (f *family) show(t *table, pfx netip.Prefix, n uint32, visit func(*Route)) {
+	v := f.view(t, pfx, n)
+	visit(&v)
+	f.siblings = f.siblings[:0]
+}

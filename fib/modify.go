@@ -1,0 +1,197 @@
+package fib
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Modify applies requests of one family in order, all under one lock, and writes an answer for each into answers, which is as long.
+// A refused request changes nothing and does not disturb the others.
+func (f *FIB) Modify(af Family, requests []Request, answers []Answer) {
+	fam := f.families[af]
+	fam.mu.Lock()
+	defer fam.mu.Unlock()
+	fam.now = time.Now().UnixNano()
+	for i := range requests {
+		fam.modify(&requests[i], &answers[i])
+		answers[i].Revision = uint64(len(fam.events)) // events so far; made a revision below
+	}
+	total := uint64(len(fam.events))
+	revision := fam.commit()
+	for i := range answers {
+		answers[i].Revision = revision - (total - answers[i].Revision)
+	}
+}
+
+func (f *family) modify(q *Request, a *Answer) {
+	*a = Answer{}
+	if q.Verb == Delete {
+		f.requestDelete(q, a)
+		return
+	}
+	infos, err := f.resolve(&q.Spec)
+	if err != nil {
+		a.Err = err
+		return
+	}
+	metric := q.Spec.Metric
+	if metric == 0 {
+		metric = f.rules.defaultMetric
+	}
+	d := draft{
+		table: f.table(q.Spec.Table, q.Spec.Source), prefix: q.Spec.Prefix, metric: metric, tos: q.Spec.TOS, verb: q.Verb,
+		list: f.rules.siblings && q.Spec.multipath(), requested: true,
+	}
+	f.insert(&d, infos, q, a)
+	for _, info := range infos { // the rows hold references of their own
+		f.infos.release(info)
+	}
+}
+
+// draft is a route about to be inserted.
+type draft struct {
+	table     *table
+	prefix    netip.Prefix
+	metric    uint32
+	tos       uint8
+	verb      Verb
+	list      bool // an IPv6 next-hop list (ip6_route_multipath_add)
+	requested bool
+}
+
+// insert puts one row for each info into the prefix's list, tells hardware, and publishes. q may be nil for the switch's own routes.
+func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
+	f.load(d.table, d.prefix)
+	removed, added := f.removed[:0], f.added[:0]
+	defer func() { f.removed, f.added = removed, added }()
+	var first placement
+	var err *Error
+	undo := slices.Clone(f.list)
+	verb := d.verb
+	for i, info := range infos {
+		var p placement
+		if p, err = f.rules.place(f, info, d.metric, d.tos, verb); err != nil {
+			break
+		}
+		if p.same {
+			a.ID = 0
+			return
+		}
+		if i == 0 {
+			first = p
+			verb = Prepend // the rest are plain creates
+		}
+		removed = f.unlink(p, removed)
+		info.refs++
+		n := f.newRow(info, d.metric, d.tos, p.id)
+		f.list = slices.Insert(f.list, p.at, n)
+		added = append(added, n)
+	}
+	if d.list && first.nlflags != 0 {
+		first.nlflags = NLCreate
+		switch {
+		case d.verb.replaces():
+			first.nlflags = NLReplace
+		case d.verb == Append:
+			first.nlflags |= NLAppend
+		}
+	}
+	var op Op
+	var tell bool
+	if err == nil && f.attached {
+		if op, tell = f.difference(d.table, d.prefix); tell {
+			if refused := f.fib.hardware.Admit(&op); refused != nil {
+				err = asError(refused)
+			}
+		}
+	}
+	if err != nil {
+		f.rollBack(d, undo, added, first.nlflags)
+		a.Err = err
+		return
+	}
+	f.store(d.table, d.prefix)
+	e := Event{Kind: RouteAdded, NLFlags: first.nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, added[0])}
+	if len(removed) > 0 {
+		e.Kind = RouteReplaced
+	}
+	if d.list { // listed from the first sibling, which may be an older one
+		e.Route = f.view(d.table, d.prefix, f.group(added[0], nil)[0])
+	}
+	f.publish(e)
+	a.ID, a.Generation = e.Route.ID, e.Route.Generation
+	if tell {
+		f.submit(&op, q, a)
+	}
+	for _, n := range removed {
+		f.drop(n)
+	}
+}
+
+// unlink takes the rows that p replaces out of f.list and appends them to removed.
+func (f *family) unlink(p placement, removed []uint32) []uint32 {
+	at := p.at
+	for range p.removed {
+		n := f.list[at]
+		if p.purge != nil && !p.purge(f.rows.at(n), f.infoOf(n)) {
+			at++
+			continue
+		}
+		removed = append(removed, n)
+		f.list = slices.Delete(f.list, at, at+1)
+	}
+	return removed
+}
+
+// rollBack takes back an insert that failed. For an IPv6 next-hop list whose first rows were in already, the kernel tells
+// users that they came and went (ip6_route_multipath_add), so that is published, too; hardware has heard of none of it.
+func (f *family) rollBack(d *draft, undo, added []uint32, nlflags uint16) {
+	if d.list && len(added) > 0 && !d.verb.replaces() {
+		first := f.group(added[0], nil)[0]
+		f.publish(Event{Kind: RouteAdded, NLFlags: nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, first)})
+		for _, n := range added {
+			f.list = slices.DeleteFunc(f.list, func(m uint32) bool { return m == n })
+			f.publishDelete(d.table, d.prefix, []uint32{n}, d.requested, false)
+		}
+	}
+	for _, n := range added {
+		f.drop(n)
+	}
+	f.list = append(f.list[:0], undo...)
+}
+
+// submit queues an admitted operation for commit, with the request's waiter.
+func (f *family) submit(op *Op, q *Request, a *Answer) {
+	if q != nil && q.Waiter != nil {
+		op.Waiter, op.Cookie = q.Waiter, q.Cookie
+		a.Pending = true
+	}
+	f.ops = append(f.ops, *op)
+}
+
+// publishDelete publishes that rows leave f.list, which must not hold them any more, or holds only them if they are the whole.
+func (f *family) publishDelete(t *table, pfx netip.Prefix, rows []uint32, requested, silent bool) {
+	e := Event{Kind: RouteDeleted, Requested: requested, Silent: silent, Route: f.viewRow(t, pfx, rows[0])}
+	if len(rows) > 1 {
+		start := len(f.siblings)
+		for _, n := range rows {
+			r := f.rows.at(n)
+			f.siblings = append(f.siblings, Sibling{Info: f.infos.list[r.info], Flags: r.flags, Reason: r.reason})
+			e.Route.Generation = max(e.Route.Generation, r.generation)
+		}
+		e.Route.Siblings = f.siblings[start:len(f.siblings):len(f.siblings)]
+	}
+	if f.rules.siblings {
+		var rest uint64
+		for _, n := range f.list {
+			if r := f.rows.at(n); r.id == e.Route.ID && !slices.Contains(rows, n) {
+				rest = max(rest, r.generation)
+			}
+		}
+		if rest != 0 {
+			e.Partial, e.Route.Generation = true, rest
+		}
+	}
+	f.publish(e)
+}

@@ -1,0 +1,256 @@
+package fib
+
+import (
+	"net/netip"
+	"syscall"
+)
+
+// resolve checks a request against links and addresses and returns the Infos of its rows, each with a reference that the caller releases:
+// one for IPv4 (fib_create_info), one for each next hop for IPv6 (ip6_route_info_create).
+func (f *family) resolve(s *Spec) ([]*Info, *Error) {
+	want := Info{Type: s.Type, Protocol: s.Protocol, PrefSrc: s.PrefSrc, Metrics: s.Metrics}
+	if want.Type == TypeUnspec {
+		want.Type = TypeUnicast
+	}
+	if want.Protocol == 0 {
+		want.Protocol = ProtocolBoot
+	}
+	if s.PrefSrc.IsValid() && !f.fib.links.local(s.PrefSrc) && (want.Type != TypeLocal || s.PrefSrc != s.Prefix.Addr()) {
+		return nil, &Error{Err: ErrAddressNotLocal, Errno: syscall.EINVAL, Kernel: f.rules.badSource, Detail: s.PrefSrc.String()}
+	}
+	if len(s.NextHops) > MaxNextHops {
+		return nil, invalid("", "a route has at most 256 next hops")
+	}
+	if want.Type.rejects() && len(s.NextHops) > 0 && f.af == IPv4 {
+		return nil, invalid("Gateway, device and multipath can not be specified for this route type", "")
+	}
+	f.resolved, f.hops = f.resolved[:0], f.hops[:0]
+	if f.af == IPv4 {
+		want.Scope = s.scope()
+		if err := f.hops4(s, &want); err != nil {
+			return nil, err
+		}
+		want.NextHops = f.hops
+		f.resolved = append(f.resolved, f.infos.intern(&want))
+		return f.resolved, nil
+	}
+	if err := f.hops6(s, &want); err != nil {
+		return nil, err
+	}
+	for i := range f.hops {
+		want.NextHops = f.hops[i : i+1]
+		f.resolved = append(f.resolved, f.infos.intern(&want))
+	}
+	return f.resolved, nil
+}
+
+// hops4 resolves the next hops of an IPv4 route into f.hops (fib_check_nh).
+func (f *family) hops4(s *Spec, want *Info) *Error {
+	if want.Type.rejects() {
+		return nil
+	}
+	if len(s.NextHops) == 0 {
+		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a route of this type needs a next hop"}
+	}
+	if want.Scope > ScopeHost {
+		return invalid("Invalid scope", "")
+	}
+	if want.Scope == ScopeHost && len(s.NextHops) != 1 {
+		return invalid("Route with host scope can not have multiple nexthops", "")
+	}
+	for i := range s.NextHops {
+		n := &s.NextHops[i]
+		hop := NextHop{Gateway: n.Gateway, Weight: max(n.Weight, 1), Onlink: n.Onlink}
+		if n.Device != "" {
+			if hop.Link = f.fib.links.byName[n.Device]; hop.Link == nil {
+				return errNoLink(n.Device)
+			}
+		}
+		var err *Error
+		switch {
+		case want.Scope == ScopeHost && n.Gateway.IsValid():
+			err = invalid("Route with host scope can not have a gateway", "")
+		case hop.Link == nil && !n.Gateway.IsValid():
+			err = &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a next hop needs a gateway or a device"}
+		case want.Scope == ScopeHost: // local addresses may be on a link that is down
+		case !n.Gateway.IsValid():
+			if !hop.Link.Up {
+				err = errLinkDown("Device for nexthop is not up", hop.Link)
+			}
+		case n.Gateway.Is6():
+			err = f.other.via6FromIPv4(&hop)
+		default:
+			err = f.gateway4(&hop, want.Scope)
+		}
+		if err != nil {
+			return err
+		}
+		f.hops = append(f.hops, hop)
+	}
+	return nil
+}
+
+// gateway4 finds the link that reaches an IPv4 gateway (fib_check_nh_v4_gw): only a connected route will do.
+func (f *family) gateway4(hop *NextHop, scope Scope) *Error {
+	switch {
+	case scope >= ScopeLink:
+		return invalid("Nexthop has invalid scope", "")
+	case hop.Onlink && hop.Link == nil:
+		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Kernel: "Nexthop device required for onlink"}
+	case hop.Onlink && !hop.Link.Up:
+		return errLinkDown("Nexthop device is not up", hop.Link)
+	case hop.Onlink:
+		return nil
+	}
+	device := hop.Link
+	for _, id := range lookupOrder {
+		t := f.tables[tableKey{id: id}]
+		if t == nil {
+			continue
+		}
+		if head, ok := t.heads.Lookup(hop.Gateway); ok { // nearly always the connected route itself
+			if link := f.connected4(head, device); link != nil {
+				hop.Link = link
+				return nil
+			}
+		} else {
+			continue
+		}
+		for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 32)) {
+			if link := f.connected4(head, device); link != nil {
+				hop.Link = link
+				return nil
+			}
+		}
+	}
+	return &Error{Err: ErrGatewayUnreachable, Errno: syscall.ENETUNREACH, Kernel: "Nexthop has invalid gateway", Detail: hop.Gateway.String()}
+}
+
+// connected4 returns the link of the first row from head on that reaches its destination without a gateway, by device if that is not nil.
+func (f *family) connected4(head uint32, device *Link) *Link {
+	for n := head; n != 0; n = f.rows.at(n).next {
+		info := f.infoOf(n)
+		if info.Scope < ScopeLink || len(info.NextHops) == 0 || info.Type != TypeUnicast && info.Type != TypeLocal {
+			continue
+		}
+		for i := range info.NextHops {
+			if link := info.NextHops[i].Link; link.Up && (device == nil || device == link) {
+				return link
+			}
+		}
+	}
+	return nil
+}
+
+// hops6 resolves the next hops of an IPv6 route into f.hops (fib6_nh_init).
+func (f *family) hops6(s *Spec, want *Info) *Error {
+	if want.Type.rejects() {
+		f.hops = append(f.hops, NextHop{Link: f.fib.links.order[0], Weight: 1}) // rejecting routes hang on lo
+		return nil
+	}
+	if len(s.NextHops) == 0 {
+		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a route of this type needs a next hop"}
+	}
+	for i := range s.NextHops {
+		n := &s.NextHops[i]
+		hop := NextHop{Gateway: n.Gateway, Weight: max(n.Weight, 1), Onlink: n.Onlink}
+		if n.Device != "" {
+			if hop.Link = f.fib.links.byName[n.Device]; hop.Link == nil {
+				return errNoLink(n.Device)
+			}
+		}
+		var err *Error
+		switch {
+		case s.multipath() && !n.Gateway.IsValid():
+			err = invalid("Device only routes can not be added for IPv6 using the multipath API", "")
+		case n.Gateway.IsValid():
+			err = f.gateway6(&hop, s.Table)
+		case hop.Link == nil:
+			err = &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a next hop needs a gateway or a device"}
+		}
+		if err == nil && !hop.Link.Up && want.Type != TypeLocal {
+			err = errLinkDown("Nexthop device is not up", hop.Link)
+		}
+		if err != nil {
+			return err
+		}
+		for j := range f.hops { // ip6_route_info_append
+			if f.hops[j].Link == hop.Link && f.hops[j].Gateway == hop.Gateway {
+				return errExists
+			}
+		}
+		f.hops = append(f.hops, hop)
+	}
+	return nil
+}
+
+// gateway6 finds the link that reaches an IPv6 gateway (ip6_validate_gw, ip6_route_check_nh).
+func (f *family) gateway6(hop *NextHop, table uint32) *Error {
+	switch {
+	case hop.Gateway.IsMulticast() || hop.Gateway.IsUnspecified():
+		return invalid("Invalid gateway address", hop.Gateway.String())
+	case f.fib.links.local(hop.Gateway):
+		return invalid("Gateway can not be a local address", hop.Gateway.String())
+	case hop.Onlink && hop.Link == nil:
+		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Kernel: "Nexthop device required for onlink"}
+	case hop.Onlink && !hop.Link.Up:
+		return errLinkDown("Nexthop device is not up", hop.Link)
+	case hop.Onlink:
+		return nil
+	case hop.Gateway.IsLinkLocalUnicast() && hop.Link != nil:
+		return nil
+	}
+	unreachable := &Error{Err: ErrGatewayUnreachable, Errno: syscall.EHOSTUNREACH, Detail: hop.Gateway.String()}
+	if hop.Gateway.IsLinkLocalUnicast() {
+		return unreachable
+	}
+	if table != TableMain {
+		if link := f.connected6(hop, table); link != nil {
+			hop.Link = link
+			return nil
+		}
+	}
+	for _, id := range lookupOrder {
+		if link := f.connected6(hop, id); link != nil {
+			hop.Link = link
+			return nil
+		}
+	}
+	return unreachable
+}
+
+// connected6 returns the link of the best route to the gateway in one table, nil where that is no route, rejects or has a gateway itself.
+func (f *family) connected6(hop *NextHop, table uint32) *Link {
+	t := f.tables[tableKey{id: table}]
+	if t == nil {
+		return nil
+	}
+	for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 128)) {
+		for n := head; n != 0; n = f.rows.at(n).next {
+			info := f.infoOf(n)
+			link := info.NextHops[0].Link
+			if info.Type.rejects() || info.hasGateway() {
+				return nil
+			}
+			if link.Up && (hop.Link == nil || hop.Link == link) {
+				return link
+			}
+		}
+	}
+	return nil
+}
+
+// via6FromIPv4 resolves the IPv6 gateway of an IPv4 route. It is called on the IPv6 family with the IPv4 lock held, which comes first in the lock order.
+func (f *family) via6FromIPv4(hop *NextHop) *Error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.gateway6(hop, TableMain)
+	if err == nil && !hop.Link.Up {
+		err = errLinkDown("Nexthop device is not up", hop.Link)
+	}
+	return err
+}
+
+func errLinkDown(kernel string, l *Link) *Error {
+	return &Error{Err: ErrLinkDown, Errno: syscall.ENETDOWN, Kernel: kernel, Detail: l.Name}
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"net/netip"
+	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/vasic-project/vasic/api/codec"
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// encoder turns views of routes into wire bytes without allocating: the messages that it fills are its own, and their strings lie in
+// one buffer, both used again by the next call. It is for one goroutine, and must be called with a lock that keeps the links as they are.
+type encoder struct {
+	event   vasicv1.Event
+	route   vasicv1.Route
+	metrics vasicv1.RouteMetrics
+	hops    []*vasicv1.NextHop
+	spare   []*vasicv1.NextHop
+	text    []byte
+	metric  uint32
+	scope   uint32
+}
+
+// appendEvent appends the event as a repeated field of that number.
+func (e *encoder) appendEvent(dst []byte, field protowire.Number, ev *fib.Event, revision uint64, unixNanos int64) []byte {
+	e.fill(&ev.Route)
+	e.event.Revision = revision
+	e.event.Kind = vasicv1.EventKind(ev.Kind) + vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED
+	e.event.Route = &e.route
+	e.event.NetlinkFlags = uint32(ev.NLFlags)
+	e.event.Requested, e.event.Silent, e.event.Partial = ev.Requested, ev.Silent, ev.Partial
+	e.event.UnixNanos = unixNanos
+	return e.appendField(dst, field, &e.event)
+}
+
+// appendRoute appends the route as a repeated field of that number.
+func (e *encoder) appendRoute(dst []byte, field protowire.Number, r *fib.Route) []byte {
+	e.fill(r)
+	return e.appendField(dst, field, &e.route)
+}
+
+// message returns the route as a message of its own.
+func (e *encoder) message(r *fib.Route) *vasicv1.Route {
+	e.fill(r)
+	copied := &vasicv1.Route{}
+	if b, err := e.route.MarshalVT(); err != nil || copied.UnmarshalVT(b) != nil {
+		panic("a route does not survive its own encoding") // the strings are the encoder's; nothing a client can cause
+	}
+	return copied
+}
+
+func (e *encoder) appendField(dst []byte, field protowire.Number, m proto.Message) []byte {
+	dst, err := codec.AppendField(dst, field, m)
+	if err != nil {
+		panic(err) // only invalid UTF-8 could be refused, and every string here was checked or made by us
+	}
+	return dst
+}
+
+// fill sets e.route.
+func (e *encoder) fill(r *fib.Route) {
+	e.text = e.text[:0]
+	e.spare = append(e.spare, e.hops...)
+	e.hops = e.hops[:0]
+	m := &e.route
+	info := r.Info
+	m.Prefix = e.prefix(r.Prefix)
+	m.Table = r.Table
+	e.metric = r.Metric
+	m.Metric = &e.metric
+	m.Tos = uint32(r.TOS)
+	m.Type = vasicv1.RouteType(info.Type)
+	m.Protocol = uint32(info.Protocol)
+	e.scope = uint32(info.Scope)
+	m.Scope = &e.scope
+	m.Prefsrc, m.SourcePrefix = "", ""
+	if info.PrefSrc.IsValid() {
+		m.Prefsrc = e.addr(info.PrefSrc)
+	}
+	if r.Source.IsValid() {
+		m.SourcePrefix = e.prefix(r.Source)
+	}
+	m.Metrics = nil
+	if info.Metrics != (fib.Metrics{}) {
+		e.fillMetrics(&info.Metrics)
+		m.Metrics = &e.metrics
+	}
+	m.Id, m.Generation = r.ID, r.Generation
+	m.Offload, m.Trap, m.OffloadFailed = flags(r.Flags)
+	m.FailureReason = vasicv1.FailureReason(r.Reason)
+	if len(r.Siblings) == 0 {
+		for i := range info.NextHops {
+			e.addHop(&info.NextHops[i], r.Flags)
+		}
+	} else {
+		for i := range r.Siblings {
+			s := &r.Siblings[i]
+			h := e.addHop(&s.Info.NextHops[0], s.Flags)
+			h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = flags(s.Flags)
+		}
+	}
+	m.NextHops = e.hops
+}
+
+func flags(f fib.Flags) (offload, trap, failed bool) {
+	return f&fib.FlagOffload != 0, f&fib.FlagTrap != 0, f&fib.FlagOffloadFailed != 0
+}
+
+// addHop appends a next hop. It is in the hardware adjacency exactly if its route is offloaded, it has a gateway, and its link can be used.
+func (e *encoder) addHop(nh *fib.NextHop, route fib.Flags) *vasicv1.NextHop {
+	var h *vasicv1.NextHop
+	if n := len(e.spare); n > 0 {
+		h = e.spare[n-1]
+		e.spare = e.spare[:n-1]
+	} else {
+		h = new(vasicv1.NextHop)
+	}
+	h.Gateway = ""
+	if nh.Gateway.IsValid() {
+		h.Gateway = e.addr(nh.Gateway)
+	}
+	h.Device = nh.Link.Name
+	h.Weight = uint32(nh.Weight)
+	h.Onlink = nh.Onlink
+	h.Dead, h.Linkdown = nh.Link.Dead(), nh.Link.LinkDown()
+	h.Offload = route&fib.FlagOffload != 0 && nh.Gateway.IsValid() && !h.Linkdown
+	h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = false, false, false
+	e.hops = append(e.hops, h)
+	return h
+}
+
+func (e *encoder) fillMetrics(m *fib.Metrics) {
+	d := &e.metrics
+	d.Mtu, d.MtuLocked, d.Advmss, d.Window, d.Rtt, d.Rttvar, d.Ssthresh = m.MTU, m.MTULocked, m.AdvMSS, m.Window, m.RTT, m.RTTVar, m.SSThresh
+	d.Cwnd, d.Initcwnd, d.Initrwnd, d.Hoplimit = m.Cwnd, m.InitCwnd, m.InitRwnd, m.HopLimit
+	d.RtoMin, d.Quickack, d.Reordering = m.RTOMin, m.QuickAck, m.Reordering
+}
+
+// prefix and addr write into the text buffer. If it grows, strings made before stay valid in the old array.
+func (e *encoder) prefix(p netip.Prefix) string {
+	start := len(e.text)
+	e.text = p.AppendTo(e.text)
+	return unsafe.String(unsafe.SliceData(e.text[start:]), len(e.text)-start)
+}
+
+func (e *encoder) addr(a netip.Addr) string {
+	start := len(e.text)
+	e.text = a.AppendTo(e.text)
+	return unsafe.String(unsafe.SliceData(e.text[start:]), len(e.text)-start)
+}

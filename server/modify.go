@@ -1,0 +1,253 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/fib"
+)
+
+const (
+	// answerBatch is how many answers go into one message at most.
+	answerBatch = 1024
+	// maxUnsent is how many answers may wait for a client that does not read before its operations are no longer read either.
+	maxUnsent = 1 << 14
+)
+
+// modifyStream is one ModifyRoutes call. One goroutine reads operations and has them carried out, the handler's sends answers, and the
+// programming goroutine adds hardware results.
+type modifyStream struct {
+	s      *Server
+	stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]
+	wake   chan struct{} // has room for one: there is something to send, or the end was reached
+
+	// Owned by the reading goroutine.
+	parser   parser
+	parsed   []parsed
+	requests []fib.Request
+	answers  []fib.Answer
+
+	mu      sync.Mutex // guards all following fields; a leaf lock, also taken with a family's lock held
+	unsent  []*vasicv1.OperationResult
+	waiting int           // operations whose hardware result is still to come
+	drained chan struct{} // closed when unsent has become short again; nil where nobody waits
+	done    bool          // nothing more is read
+	err     error         // why, unless the client closed its side
+}
+
+// batch is what one message asked to be told about. Its operations' hardware results wait until the message was answered.
+type batch struct {
+	m        *modifyStream
+	ids      []uint64 // of the operations, by cookie
+	answered bool     // guarded by m.mu, as is early
+	early    []*vasicv1.OperationResult
+}
+
+// Settle implements fib.Waiter.
+func (b *batch) Settle(cookie uint64, outcome fib.Outcome, reason fib.Reason) {
+	res := &vasicv1.OperationResult{Id: b.ids[cookie], Status: statusOfOutcome(outcome), FailureReason: vasicv1.FailureReason(reason)}
+	b.m.mu.Lock()
+	defer b.m.mu.Unlock()
+	b.m.waiting--
+	if !b.answered {
+		b.early = append(b.early, res)
+		return
+	}
+	b.m.unsent = append(b.m.unsent, res)
+	b.m.signal()
+}
+
+func (m *modifyStream) signal() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]) error {
+	m := &modifyStream{s: r.s, stream: stream, wake: make(chan struct{}, 1)}
+	go m.read()
+	for {
+		select {
+		case <-m.wake:
+		case <-stream.Context().Done():
+			return statusOf(stream.Context().Err())
+		case <-r.s.stopped:
+			return errShuttingDown
+		}
+		finished, err := m.send()
+		if err != nil || finished {
+			return err
+		}
+	}
+}
+
+// send sends what there is and reports whether that was all.
+func (m *modifyStream) send() (finished bool, err error) {
+	m.mu.Lock()
+	results := m.unsent
+	m.unsent = nil
+	finished = m.done && (m.waiting == 0 || m.err != nil)
+	end := m.err
+	if m.drained != nil {
+		close(m.drained)
+		m.drained = nil
+	}
+	m.mu.Unlock()
+	for len(results) > 0 {
+		n := min(len(results), answerBatch)
+		if err := m.stream.Send(&vasicv1.ModifyRoutesResponse{Results: results[:n]}); err != nil {
+			return false, err
+		}
+		results = results[n:]
+	}
+	if finished {
+		return true, end
+	}
+	return false, nil
+}
+
+// read carries out what the client sends until it ends.
+func (m *modifyStream) read() {
+	err := m.readAll()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done, m.err = true, err
+	m.signal()
+}
+
+func (m *modifyStream) readAll() error {
+	msg := vasicv1.ModifyRoutesRequestFromVTPool() // used for every message; the codec empties it
+	defer msg.ReturnToVTPool()
+	for {
+		err := m.stream.RecvMsg(msg)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch n := len(msg.Operations); {
+		case n == 0:
+			return &refusal{
+				code: codes.InvalidArgument, reason: vasicv1.ErrorReason_ERROR_REASON_EMPTY_BATCH, field: "operations", message: "operations: the batch is empty",
+			}
+		case n > m.s.cfg.MaxBatchOperations:
+			return &refusal{
+				code: codes.InvalidArgument, reason: vasicv1.ErrorReason_ERROR_REASON_BATCH_TOO_LARGE, field: "operations",
+				message: fmt.Sprintf("operations: a batch of %d is larger than %d", n, m.s.cfg.MaxBatchOperations),
+			}
+		}
+		if err := m.room(); err != nil {
+			return statusOf(err)
+		}
+		m.apply(msg.Operations)
+	}
+}
+
+// room waits until there is room for operations in the programming queue and for answers on the way back.
+func (m *modifyStream) room() error {
+	ctx := m.stream.Context()
+	for {
+		m.mu.Lock()
+		if len(m.unsent) < maxUnsent {
+			m.mu.Unlock()
+			return m.s.reserve(ctx)
+		}
+		if m.drained == nil {
+			m.drained = make(chan struct{})
+		}
+		drained := m.drained
+		m.mu.Unlock()
+		select {
+		case <-drained:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// parsed is an operation that was looked at.
+type parsed struct {
+	family fib.Family
+	bad    *refusal // why it is refused without asking the FIB
+}
+
+// apply carries out the operations of one message in order and answers them. Runs of one family share a lock.
+func (m *modifyStream) apply(ops []*vasicv1.RouteOperation) {
+	n := len(ops)
+	m.requests, m.answers, m.parsed = resize(m.requests, n), resize(m.answers, n), resize(m.parsed, n)
+	m.parser.reset()
+	b := &batch{m: m}
+	for i, op := range ops {
+		q, p := &m.requests[i], &m.parsed[i]
+		p.family, p.bad = m.parser.operation(op.GetAction(), op.GetRoute(), q)
+		if q.Waiter = nil; p.bad == nil && op.ReportHardware {
+			q.Waiter, q.Cookie = b, uint64(len(b.ids))
+			b.ids = append(b.ids, op.Id)
+		}
+	}
+	m.mu.Lock()
+	m.waiting += len(b.ids)
+	m.mu.Unlock()
+	for start := 0; start < n; {
+		end := start + 1
+		if m.parsed[start].bad == nil {
+			for end < n && m.parsed[end] == m.parsed[start] {
+				end++
+			}
+			m.s.fib.Modify(m.parsed[start].family, m.requests[start:end], m.answers[start:end])
+		}
+		start = end
+	}
+	m.answer(b, ops)
+}
+
+// resize returns a slice of n elements, s if it is large enough.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// answer puts the answers to a message, and the hardware results that came meanwhile, on their way.
+func (m *modifyStream) answer(b *batch, ops []*vasicv1.RouteOperation) {
+	store := make([]vasicv1.OperationResult, len(ops))
+	results := make([]*vasicv1.OperationResult, 0, len(ops))
+	unasked := 0 // operations that asked for a hardware result which hardware will not give
+	for i, op := range ops {
+		res, a, bad := &store[i], &m.answers[i], m.parsed[i].bad
+		results = append(results, res)
+		res.Id = op.GetId()
+		if bad == nil && a.Err != nil {
+			bad = refuse(a.Err)
+		}
+		if bad != nil {
+			res.Status, res.Error = vasicv1.OperationStatus_OPERATION_STATUS_REFUSED, bad.operationError()
+		} else {
+			res.Status = vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED
+			res.Revision, res.RouteId, res.Generation, res.Warning = a.Revision, a.ID, a.Generation, a.Warning
+		}
+		if m.requests[i].Waiter == nil || a.Pending {
+			continue
+		}
+		unasked++
+		if bad == nil {
+			results = append(results, &vasicv1.OperationResult{Id: op.Id, Status: vasicv1.OperationStatus_OPERATION_STATUS_NOT_SELECTED})
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting -= unasked
+	b.answered = true
+	m.unsent = append(append(m.unsent, results...), b.early...)
+	b.early = nil
+	m.signal()
+}

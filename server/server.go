@@ -1,0 +1,251 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// Defaults of Config.
+const (
+	DefaultMaxBatchOperations = 4096
+	DefaultMaxWatchers        = 1000
+	DefaultMaxStreams         = 1000
+	DefaultMaxMessageBytes    = 4 << 20
+	DefaultLogBytes           = 64 << 20
+)
+
+// Link is a link that a switch starts with.
+type Link struct {
+	Name      string         // 1 to 15 characters
+	Addresses []netip.Prefix // with host bits, for example 10.0.1.1/24
+}
+
+// Config says what switch to make. The zero value is a switch of profile "switch" with link lo only, which is down.
+type Config struct {
+	Profile            string            // "switch" (also for "") or "netdevsim"
+	Seed               uint64            // of all chance
+	Epoch              uint64            // names this life of the switch to watchers; 0: a random one
+	QueueCapacity      int               // operations waiting for hardware before requests are held back; 0: asic.DefaultQueueCapacity
+	LogBytes           int               // bound of the event log in bytes; 0: DefaultLogBytes
+	MaxBatchOperations int               // operations of one ModifyRoutes message; 0: DefaultMaxBatchOperations
+	MaxWatchers        int               // open watches; 0: DefaultMaxWatchers
+	MaxStreams         uint32            // concurrent calls of one connection; 0: DefaultMaxStreams
+	MaxMessageBytes    int               // size of one received message; 0: DefaultMaxMessageBytes
+	Resources          map[string]uint64 // sizes by path, for example "IPv4/fib"; absent: unlimited
+	Latency            *time.Duration    // of programming one operation; nil: the profile's
+	NotifyIPv4         fib.NotifySetting // fib_notify_on_flag_change at the start
+	NotifyIPv6         fib.NotifySetting
+	LoopbackUp         bool                 // set lo up at the start
+	Links              []Link               // made and set up at the start
+	Version            string               // told by GetStatus
+	Logger             *slog.Logger         // nil: slog.Default
+	Registry           *prometheus.Registry // where metrics are registered; nil: a new one, see Server.Registry
+	GRPCOptions        []grpc.ServerOption  // added to those that the server sets, for example grpc.Creds
+}
+
+func (c *Config) setDefaults() {
+	if c.Profile == "" {
+		c.Profile = asic.Switch.Name
+	}
+	if c.Epoch == 0 {
+		c.Epoch = rand.Uint64() | 1 //nolint:gosec // a name, not a secret
+	}
+	setDefault(&c.QueueCapacity, asic.DefaultQueueCapacity)
+	setDefault(&c.LogBytes, DefaultLogBytes)
+	setDefault(&c.MaxBatchOperations, DefaultMaxBatchOperations)
+	setDefault(&c.MaxWatchers, DefaultMaxWatchers)
+	setDefault(&c.MaxStreams, DefaultMaxStreams)
+	setDefault(&c.MaxMessageBytes, DefaultMaxMessageBytes)
+	setDefault(&c.Version, "unknown")
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+}
+
+func setDefault[T comparable](v *T, def T) {
+	if *v == *new(T) {
+		*v = def
+	}
+}
+
+// Server is one switch. Make one with New.
+type Server struct {
+	cfg     Config
+	chip    *asic.Chip
+	fib     *fib.FIB
+	journal *journal
+	metrics *metrics
+	grpc    *grpc.Server
+	health  *health.Server
+
+	settingsMu sync.Mutex // held by UpdateSettings, so that settings change together
+	watchers   atomic.Int64
+	stopping   chan struct{} // closed when nothing new is accepted
+	stopped    chan struct{} // closed when calls that wait shall end
+	stopOnce   sync.Once
+	stopChip   context.CancelFunc
+}
+
+// New makes a switch and starts its chip. Stop must be called, also if Serve never is.
+func New(cfg Config) (*Server, error) {
+	cfg.setDefaults()
+	profile, err := asic.ProfileByName(cfg.Profile)
+	if err != nil {
+		return nil, err
+	}
+	chip, err := asic.New(asic.Config{Profile: profile, QueueCapacity: cfg.QueueCapacity, Sizes: cfg.Resources})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, chip: chip, journal: newJournal(cfg.Epoch, cfg.LogBytes), health: health.NewServer(),
+		stopping: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	s.fib = fib.New(chip, s.journal)
+	s.fib.SetNotify(fib.IPv4, cfg.NotifyIPv4)
+	s.fib.SetNotify(fib.IPv6, cfg.NotifyIPv6)
+	if cfg.Latency != nil {
+		chip.SetLatency(*cfg.Latency)
+	}
+	if s.metrics, err = newMetrics(s, cfg.Registry); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopChip = cancel
+	go chip.Run(ctx, s.complete)
+	if err := s.start(); err != nil {
+		cancel()
+		return nil, err
+	}
+	s.grpc = grpc.NewServer(s.options()...)
+	vasicv1.RegisterRouteServiceServer(s.grpc, routeService{s: s})
+	vasicv1.RegisterWatchServiceServer(s.grpc, watchService{s: s})
+	vasicv1.RegisterSwitchServiceServer(s.grpc, switchService{s: s})
+	vasicv1.RegisterLinkServiceServer(s.grpc, linkService{s: s})
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.metrics.initialize(s.grpc)
+	return s, nil
+}
+
+// start puts the FIB into hardware and makes the links of the configuration.
+func (s *Server) start() error {
+	if _, err := s.fib.Attach(); err != nil {
+		return fmt.Errorf("program the first routes: %w", err)
+	}
+	up := true
+	if s.cfg.LoopbackUp {
+		if _, err := s.fib.SetLink("lo", &up, nil); err != nil {
+			return err
+		}
+	}
+	for _, l := range s.cfg.Links {
+		if bad := checkLinkName("link", l.Name); bad != nil {
+			return bad
+		}
+		if _, err := s.fib.AddLink(l.Name); err != nil {
+			return err
+		}
+		if _, err := s.fib.SetLink(l.Name, &up, nil); err != nil {
+			return err
+		}
+		for _, a := range l.Addresses {
+			if _, err := s.fib.AddAddress(l.Name, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// complete takes over what the chip did.
+func (s *Server) complete(results []fib.Result) {
+	s.fib.Apply(results)
+	s.metrics.observe(results)
+}
+
+// reserve waits for room in the programming queue, unless the switch is stopping.
+func (s *Server) reserve(ctx context.Context) error {
+	select {
+	case <-s.stopping:
+		return errShuttingDown
+	default:
+	}
+	return s.chip.Reserve(ctx)
+}
+
+// admitWatcher counts a watcher in and returns what counts it out.
+func (s *Server) admitWatcher() (release func(), err error) {
+	select {
+	case <-s.stopping:
+		return nil, errShuttingDown
+	default:
+	}
+	if s.watchers.Add(1) > int64(s.cfg.MaxWatchers) {
+		s.watchers.Add(-1)
+		return nil, errTooManyWatchers(s.cfg.MaxWatchers)
+	}
+	return func() { s.watchers.Add(-1) }, nil
+}
+
+// Registry returns the registry that holds the switch's metrics.
+func (s *Server) Registry() *prometheus.Registry { return s.cfg.Registry }
+
+// Serve answers calls on lis until Stop; it may be called for several listeners at once. It returns nil after Stop.
+func (s *Server) Serve(lis net.Listener) error {
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// Stop ends the switch gracefully: health says NOT_SERVING, nothing new is accepted, what is queued is programmed, watchers receive what is
+// left and are told, and calls end. What is not done when ctx is done is cut off. It returns nil, or ctx's error if something was cut off.
+func (s *Server) Stop(ctx context.Context) (err error) {
+	s.stopOnce.Do(func() { err = s.stop(ctx) })
+	return err
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	s.health.Shutdown()
+	close(s.stopping)
+	s.chip.Resume()
+	err := s.chip.Idle(ctx)
+	s.journal.log.Close()
+	close(s.stopped)
+	done := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+		s.grpc.Stop()
+		<-done
+	}
+	s.stopChip()
+	return err
+}

@@ -94,9 +94,9 @@ func (c *Chip) append(ctx context.Context, t *table, op *fib.Op) {
 	if !c.profile.silentAppend {
 		c.wait(ctx)
 	}
-	age := c.entries.rows[n].age
-	c.entries.set(n, c.entries.rows[n].tos, append(old, joining...))
-	c.entries.rows[n].age = age
+	age := c.entries.at(n).age
+	c.entries.set(n, c.entries.at(n).tos, append(old, joining...))
+	c.entries.at(n).age = age
 	for i := range joining {
 		c.report(op, i, verdict{flags: joining[i].flags}, c.profile.silentAppend)
 	}
@@ -125,9 +125,9 @@ func (c *Chip) remove(t *table, op *fib.Op) {
 		c.drop(t, op.Prefix, n)
 		return
 	}
-	age := c.entries.rows[n].age
-	c.entries.set(n, c.entries.rows[n].tos, rest)
-	c.entries.rows[n].age = age
+	age := c.entries.at(n).age
+	c.entries.set(n, c.entries.at(n).tos, rest)
+	c.entries.at(n).age = age
 	c.scratch = rest[:0]
 }
 
@@ -220,7 +220,7 @@ func (c *Chip) linkChanged(l *fib.Link, usable bool) {
 		touched[n] = info != nil && slices.ContainsFunc(info.NextHops, func(h fib.NextHop) bool { return h.Link == l })
 	}
 	for _, p := range c.places() {
-		e := &c.entries.rows[p.n]
+		e := c.entries.at(p.n)
 		if e.more == 0 && !touched[e.info] {
 			continue
 		}

@@ -40,7 +40,8 @@ type member struct {
 
 // entries holds the entries of all tables by number. It is owned by the programming goroutine.
 type entries struct {
-	rows  []entry
+	rows  []*[entryChunk]entry // chunks never move, so growing copies nothing
+	used  uint32
 	free  []uint32
 	count [2]int // by family
 	age   uint64
@@ -55,9 +56,13 @@ type entries struct {
 	lastInfo uint32
 }
 
+const entryChunk = 4096
+
+func (es *entries) at(n uint32) *entry { return &es.rows[n/entryChunk][n%entryChunk] }
+
 func newEntries() entries {
 	return entries{
-		rows: make([]entry, 1), more: make([][]member, 1), infos: make([]*fib.Info, 1), infoRefs: make([]uint32, 1),
+		more: make([][]member, 1), infos: make([]*fib.Info, 1), infoRefs: make([]uint32, 1),
 		byInfo: make(map[*fib.Info]uint32),
 	}
 }
@@ -102,14 +107,17 @@ func (es *entries) alloc(family fib.Family) uint32 {
 		es.free = es.free[:k-1]
 		return n
 	}
-	es.rows = append(es.rows, entry{})
-	return uint32(len(es.rows) - 1)
+	if es.used%entryChunk == 0 {
+		es.rows = append(es.rows, new([entryChunk]entry))
+	}
+	es.used++
+	return es.used - 1
 }
 
 func (es *entries) release(family fib.Family, n uint32) {
 	es.count[family]--
 	es.unset(n)
-	es.rows[n] = entry{}
+	*es.at(n) = entry{}
 	es.free = append(es.free, n)
 }
 
@@ -118,7 +126,7 @@ func (es *entries) set(n uint32, tos uint8, members []member) {
 	es.unset(n)
 	es.age++
 	first := &members[0]
-	es.rows[n] = entry{
+	*es.at(n) = entry{
 		age: es.age, generation: first.ref.Generation, row: first.ref.Row, info: es.hold(first.ref.Info), tos: tos, flags: first.flags,
 	}
 	if len(members) == 1 {
@@ -132,12 +140,12 @@ func (es *entries) set(n uint32, tos uint8, members []member) {
 		es.more = append(es.more, nil)
 	}
 	es.more[m] = slices.Clone(members[1:])
-	es.rows[n].more = m
+	es.at(n).more = m
 }
 
 // unset lets go of what the entry holds.
 func (es *entries) unset(n uint32) {
-	e := &es.rows[n]
+	e := es.at(n)
 	if e.info != 0 {
 		es.letGo(e.info)
 	}
@@ -150,7 +158,7 @@ func (es *entries) unset(n uint32) {
 
 // members appends the routes of an entry.
 func (es *entries) members(n uint32, dst []member) []member {
-	e := &es.rows[n]
+	e := es.at(n)
 	dst = append(dst, member{ref: fib.Ref{Generation: e.generation, Row: e.row, Info: es.infos[e.info]}, flags: e.flags})
 	if e.more != 0 {
 		dst = append(dst, es.more[e.more]...)
@@ -161,10 +169,10 @@ func (es *entries) members(n uint32, dst []member) []member {
 // setFlags stores the flags of member i.
 func (es *entries) setFlags(n uint32, i int, flags fib.Flags) {
 	if i == 0 {
-		es.rows[n].flags = flags
+		es.at(n).flags = flags
 		return
 	}
-	es.more[es.rows[n].more][i-1].flags = flags
+	es.more[es.at(n).more][i-1].flags = flags
 }
 
 // place is an entry with its key.
@@ -194,7 +202,7 @@ func (c *Chip) places() []place {
 		}
 	}
 	slices.SortFunc(list, func(a, b place) int {
-		if c.entries.rows[a.n].age > c.entries.rows[b.n].age {
+		if c.entries.at(a.n).age > c.entries.at(b.n).age {
 			return -1
 		}
 		return 1

@@ -2,12 +2,11 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/vasic-project/vasic/api/codec"
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
@@ -53,10 +52,18 @@ func (e *encoder) message(r *fib.Route) *vasicv1.Route {
 	return copied
 }
 
-func (e *encoder) appendField(dst []byte, field protowire.Number, m proto.Message) []byte {
-	dst, err := codec.AppendField(dst, field, m)
-	if err != nil {
-		panic(err) // only invalid UTF-8 could be refused, and every string here was checked or made by us
+// appendField does what codec.AppendField does, without looking whether strings are UTF-8: those here were checked when they came in, or are
+// made here.
+func (e *encoder) appendField(dst []byte, field protowire.Number, m interface {
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+}) []byte {
+	size := m.SizeVT()
+	dst = protowire.AppendVarint(protowire.AppendTag(dst, field, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
+	head := len(dst)
+	dst = slices.Grow(dst, size)[:head+size]
+	if _, err := m.MarshalToSizedBufferVT(dst[head:]); err != nil {
+		panic(err) // vtprotobuf fails only on messages with extensions of its own
 	}
 	return dst
 }

@@ -142,10 +142,10 @@ func (c *Chip) wait(ctx context.Context) {
 func (c *Chip) Admit(op *fib.Op) error {
 	if op.Kind == fib.OpDelete && c.failRouteDelete.Load() {
 		c.queue.push(item{run: c.clear})
-		return refusedDelete
+		return errDeleteRefused
 	}
 	if c.profile.accounting && !c.resources.account(op) {
-		return refusedEntry
+		return errEntryRefused
 	}
 	return nil
 }

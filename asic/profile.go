@@ -21,11 +21,11 @@ var (
 
 // errRouteDelete is why fail_route_delete refuses (nsim_fib_event_schedule_work).
 var (
-	errRouteDelete = errors.New("hardware failed to delete the route")
-	refusedDelete  = &fib.Error{Err: errRouteDelete, Errno: syscall.EPERM, Kernel: "netdevsim: Failed to process route deletion"}
-	refusedEntry   = &fib.Error{Err: ErrTableFull, Errno: syscall.EPERM, Kernel: "netdevsim: Exceeded number of supported fib entries"}
-	forbidden      = &fib.Error{Err: ErrReloadForbidden, Errno: syscall.EOPNOTSUPP, Kernel: "netdevsim: User forbid the reload for testing purposes"}
-	reloadFailed   = &fib.Error{Err: ErrReloadFailed, Errno: syscall.EINVAL, Kernel: "netdevsim: User setup the reload to fail for testing purposes"}
+	errRouteDelete   = errors.New("hardware failed to delete the route")
+	errDeleteRefused = &fib.Error{Err: errRouteDelete, Errno: syscall.EPERM, Kernel: "netdevsim: Failed to process route deletion"}
+	errEntryRefused  = &fib.Error{Err: ErrTableFull, Errno: syscall.EPERM, Kernel: "netdevsim: Exceeded number of supported fib entries"}
+	errReloadBanned  = &fib.Error{Err: ErrReloadForbidden, Errno: syscall.EOPNOTSUPP, Kernel: "netdevsim: User forbid the reload for testing purposes"}
+	errReloadBroken  = &fib.Error{Err: ErrReloadFailed, Errno: syscall.EINVAL, Kernel: "netdevsim: User setup the reload to fail for testing purposes"}
 )
 
 // Profile is how a chip decides. Its values are Switch and Netdevsim.

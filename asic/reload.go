@@ -16,7 +16,7 @@ import (
 // takes no routes until a reload succeeds.
 func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error) {
 	if c.dontAllowReload.Load() {
-		return 0, forbidden
+		return 0, errReloadBanned
 	}
 	c.reloading.Lock()
 	defer c.reloading.Unlock()
@@ -29,7 +29,7 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 	c.failRouteDelete.Store(false)
 	c.resources.apply()
 	if c.failReload.Load() {
-		return 0, reloadFailed
+		return 0, errReloadBroken
 	}
 	if replayed, err = f.Attach(); err != nil {
 		if emptied := c.Inspect(ctx, c.clear); emptied != nil {

@@ -94,7 +94,7 @@ func start(b *testing.B) (*server.Server, func() *vasic.Client) {
 	}
 	go s.Serve(lis)
 	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), 5*time.Second)
 		defer cancel()
 		_ = s.Stop(ctx)
 	})
@@ -108,9 +108,10 @@ func start(b *testing.B) (*server.Server, func() *vasic.Client) {
 	}
 }
 
-// watchFlags counts the routes that got OFFLOAD, each from a decoded event, and closes done when there are n.
-func watchFlags(b *testing.B, c *vasic.Client, n int) (synced, done chan struct{}) {
-	synced, done = make(chan struct{}), make(chan struct{})
+// watchFlags counts the routes that got OFFLOAD, each from a decoded event. It closes the first channel when it listens, and the second when
+// it has seen n.
+func watchFlags(b *testing.B, c *vasic.Client, n int) (_, _ <-chan struct{}) {
+	synced, done := make(chan struct{}), make(chan struct{})
 	w := c.Watch(b.Context(), vasic.WatchOptions{LiveOnly: true})
 	go func() {
 		defer w.Close()

@@ -223,7 +223,7 @@ func (f *family) removeKernelRoute(l *Link, table uint32, kind Type, pfx netip.P
 	t := f.table(table, netip.Prefix{})
 	f.load(t, pfx)
 	if i := slices.IndexFunc(f.list, func(n uint32) bool { return f.rows.at(n).info == info.index }); i >= 0 {
-		f.remove(t, pfx, []uint32{f.list[i]}, false, false, nil, &Answer{})
+		_ = f.remove(t, pfx, []uint32{f.list[i]}, false, false, nil, &Answer{})
 	}
 	f.infos.release(info)
 }

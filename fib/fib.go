@@ -27,7 +27,7 @@ func New(hardware Hardware, sink Sink) *FIB {
 	f.families = [...]*family{newFamily(f, IPv4, rules4), newFamily(f, IPv6, rules6)}
 	f.families[0].other, f.families[1].other = f.families[1], f.families[0]
 	lo := f.links.add("lo", true)
-	f.changeLinks(func() error {
+	_ = f.changeLinks(func() error {
 		f.addAddress6(lo, address{prefix: netip.MustParsePrefix("::1/128")})
 		return nil
 	})

@@ -200,7 +200,7 @@ func (f *family) sweep(selected func(*Info) bool, silent bool) {
 			f.load(t, e.prefix)
 			for _, n := range slices.Clone(f.list) {
 				if selected(f.infoOf(n)) {
-					f.remove(t, e.prefix, []uint32{n}, false, silent, nil, &Answer{})
+					_ = f.remove(t, e.prefix, []uint32{n}, false, silent, nil, &Answer{})
 					f.load(t, e.prefix)
 				}
 			}
@@ -225,7 +225,7 @@ func (f *family) linkLost6(l *Link, gone bool) {
 			leaving = group
 		}
 		for _, m := range leaving {
-			f.remove(t, pfx, []uint32{m}, false, silent, nil, &Answer{})
+			_ = f.remove(t, pfx, []uint32{m}, false, silent, nil, &Answer{})
 			f.load(t, pfx)
 		}
 	})

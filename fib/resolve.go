@@ -108,13 +108,13 @@ func (f *family) gateway4(hop *NextHop, scope Scope) *Error {
 		if t == nil {
 			continue
 		}
-		if head, ok := t.heads.Lookup(hop.Gateway); ok { // nearly always the connected route itself
-			if link := f.connected4(head, device); link != nil {
-				hop.Link = link
-				return nil
-			}
-		} else {
+		head, ok := t.heads.Lookup(hop.Gateway)
+		if !ok {
 			continue
+		}
+		if link := f.connected4(head, device); link != nil { // nearly always the connected route itself
+			hop.Link = link
+			return nil
 		}
 		for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 32)) {
 			if link := f.connected4(head, device); link != nil {

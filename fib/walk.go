@@ -43,13 +43,13 @@ func (f *family) entries(t *table) []entry {
 // having returns, in no order, the prefixes that have a row whose Info is selected. Each Info is asked once.
 func (f *family) having(t *table, selected func(*Info) bool) (list []entry) {
 	verdict := make([]bool, len(f.infos.list))
-	any := false
+	found := false
 	for i, info := range f.infos.list {
 		if info != nil && selected(info) {
-			verdict[i], any = true, true
+			verdict[i], found = true, true
 		}
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	for pfx, head := range t.heads.All() {

@@ -28,7 +28,7 @@ const (
 // options are those of the gRPC server: metrics see every call, the log every end of one, and a panic ends its call only.
 func (s *Server) options() []grpc.ServerOption {
 	logger := logging.LoggerFunc(func(ctx context.Context, level logging.Level, msg string, fields ...any) {
-		s.cfg.Logger.Log(ctx, slog.Level(level), msg, fields...)
+		s.cfg.Logger.Log(ctx, slog.Level(level), msg, fields...) //nolint:sloglint // the interceptor's words
 	})
 	logOptions := []logging.Option{
 		logging.WithLogOnEvents(logging.FinishCall),

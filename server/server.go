@@ -66,7 +66,7 @@ func (c *Config) setDefaults() {
 		c.Profile = asic.Switch.Name
 	}
 	if c.Epoch == 0 {
-		c.Epoch = rand.Uint64() | 1 //nolint:gosec // a name, not a secret
+		c.Epoch = rand.Uint64() | 1 //nolint:forbidigo,gosec // two lives of one switch must differ, also with one seed; no secret
 	}
 	setDefault(&c.QueueCapacity, asic.DefaultQueueCapacity)
 	setDefault(&c.LogBytes, DefaultLogBytes)

@@ -62,7 +62,10 @@ func parseConfig(args []string, stderr io.Writer) (*config, error) {
 	if c.flags.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", c.flags.Arg(0))
 	}
-	return c, c.finish()
+	if err := c.finish(); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // register declares all flags.

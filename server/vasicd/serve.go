@@ -57,7 +57,7 @@ func serve(ctx context.Context, c *config, stderr io.Writer) error {
 			return err
 		}
 		h := metricsServer(s)
-		defer h.Close()
+		defer func() { _ = h.Close() }()
 		go func() { failed <- h.Serve(page) }()
 		logger.Info("serving metrics", "address", "http://"+page.Addr().String()+"/metrics")
 	}

@@ -41,6 +41,9 @@ type Profile struct {
 	accounting bool
 	// silentAppend: siblings that join an entry get their flags without notice, and the others keep theirs.
 	silentAppend bool
+	// countsSiblings: a delete of as many siblings as the entry has empties it, whichever they are (nsim_fib6_rt_remove). They can be others
+	// than those in the entry when appends had failed.
+	countsSiblings bool
 	// dependsOnLinks: verdicts change when a link does.
 	dependsOnLinks bool
 	// judge says what the chip does with a route that it has room for.
@@ -62,7 +65,7 @@ var (
 
 // Netdevsim is the kernel's simulated device (drivers/net/netdevsim/fib.c): every route is trapped, a full table refuses at once.
 var Netdevsim = &Profile{
-	Name: "netdevsim", Latency: time.Millisecond, instantDelete: true, accounting: true, silentAppend: true,
+	Name: "netdevsim", Latency: time.Millisecond, instantDelete: true, accounting: true, silentAppend: true, countsSiblings: true,
 	judge: func(_ *Chip, op *fib.Op, _ *fib.Info) verdict {
 		if op.Source.IsValid() { // counted, but never flagged
 			return ignored

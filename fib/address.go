@@ -187,7 +187,7 @@ func (f *FIB) deleteAddress6(l *Link, a address) {
 		fam.removeKernelRoute(l, TableMain, TypeUnicast, a.prefix.Masked(), netip.Addr{})
 	}
 	if !f.links.local(a.prefix.Addr()) {
-		fam.forgetSource(a.prefix.Addr())
+		fam.forgetSource(l, a.prefix.Addr())
 	}
 }
 
@@ -228,9 +228,9 @@ func (f *family) removeKernelRoute(l *Link, table uint32, kind Type, pfx netip.P
 	f.infos.release(info)
 }
 
-// forgetSource takes a preferred source out of all routes that name it.
-func (f *family) forgetSource(source netip.Addr) {
-	f.forEach(func(i *Info) bool { return i.PrefSrc == source }, func(t *table, pfx netip.Prefix, n uint32) {
+// forgetSource takes a preferred source out of all routes on the link that name it.
+func (f *family) forgetSource(l *Link, source netip.Addr) {
+	f.forEach(func(i *Info) bool { return i.PrefSrc == source && i.uses(l) }, func(t *table, pfx netip.Prefix, n uint32) {
 		r := f.rows.at(n)
 		old := f.infos.list[r.info]
 		want := *old

@@ -126,6 +126,12 @@ type Counts struct {
 	outcomes outcomes
 }
 
+// SetIgnoreLinkdown sets net.ipv4 or net.ipv6 .conf.all.ignore_routes_with_linkdown: next hops on links without carrier count as dead.
+func (f *FIB) SetIgnoreLinkdown(af Family, ignore bool) { f.links.ignoreLinkdown[af].Store(ignore) }
+
+// IgnoreLinkdown returns what SetIgnoreLinkdown set; false at first.
+func (f *FIB) IgnoreLinkdown(af Family) bool { return f.links.ignoreLinkdown[af].Load() }
+
 // outcomes counts the ends of operations.
 type outcomes [Superseded + 1][ReasonUnsupported + 1]uint64
 
@@ -176,7 +182,7 @@ func (f *family) lookup(t *table, a netip.Addr, tos uint8) (netip.Prefix, uint32
 	for pfx := range t.heads.Supernets(netip.PrefixFrom(a, a.BitLen())) {
 		f.load(t, pfx)
 		for _, n := range f.list {
-			if r := f.rows.at(n); (r.tos == 0 || r.tos == tos) && alive(f.infoOf(n)) {
+			if r := f.rows.at(n); (r.tos == 0 || r.tos == tos) && f.alive(f.infoOf(n)) {
 				return pfx, n, true
 			}
 		}
@@ -185,13 +191,13 @@ func (f *family) lookup(t *table, a netip.Addr, tos uint8) (netip.Prefix, uint32
 }
 
 // alive reports whether a route can carry packets: it has no next hop at all, or one on a link that is up.
-func alive(info *Info) bool {
+func (f *family) alive(info *Info) bool {
 	for i := range info.NextHops {
-		if !info.NextHops[i].Link.Dead() {
+		if dead, _ := info.HopState(f.af, i); !dead {
 			return true
 		}
 	}
-	return len(info.NextHops) == 0 || info.Type.rejects() || info.Scope == ScopeHost
+	return len(info.NextHops) == 0 || info.Type.rejects()
 }
 
 // Get shows visit the first route of a name; without a metric the first of the prefix with that TOS. visit runs with the lock held.

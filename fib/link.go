@@ -1,6 +1,9 @@
 package fib
 
-import "net/netip"
+import (
+	"net/netip"
+	"sync/atomic"
+)
 
 // Link is a network interface. Name, Index and Loopback never change; the rest is read with either family's lock held and written with both.
 type Link struct {
@@ -12,14 +15,26 @@ type Link struct {
 	Carrier bool
 	Gone    bool // removed; only routes that are just leaving still point here
 
-	addrs []address
+	addrs          []address
+	ignoreLinkdown *[2]atomic.Bool // by family, of all links: net.ipv*.conf.all.ignore_routes_with_linkdown
 }
 
-// Dead reports whether next hops on the link are unusable (RTNH_F_DEAD).
+// Dead reports whether the link is down or gone.
 func (l *Link) Dead() bool { return !l.Up || l.Gone }
 
-// LinkDown reports whether the link has no carrier (RTNH_F_LINKDOWN).
+// LinkDown reports whether the link can carry no packets.
 func (l *Link) LinkDown() bool { return l.Dead() || !l.Carrier }
+
+// HopState says whether next hop n of a route of the family is unusable (RTNH_F_DEAD) and whether its link has no carrier (RTNH_F_LINKDOWN).
+// Routes to the switch's own addresses are always well (fib_sync_down_dev, fib6_ifdown).
+func (i *Info) HopState(family Family, n int) (dead, linkdown bool) {
+	if i.Scope == ScopeHost || i.Type == TypeLocal || i.Type == TypeAnycast {
+		return false, false
+	}
+	l := i.NextHops[n].Link
+	linkdown = l.LinkDown()
+	return l.Dead() || linkdown && l.ignoreLinkdown[family].Load(), linkdown
+}
 
 // address is an address of a link.
 type address struct {
@@ -39,11 +54,13 @@ type links struct {
 	byName map[string]*Link
 	order  []*Link // by index
 	last   uint32
+
+	ignoreLinkdown [2]atomic.Bool // by family
 }
 
 func (ls *links) add(name string, loopback bool) *Link {
 	ls.last++
-	l := &Link{Name: name, Index: ls.last, Loopback: loopback, Carrier: true}
+	l := &Link{Name: name, Index: ls.last, Loopback: loopback, Carrier: true, ignoreLinkdown: &ls.ignoreLinkdown}
 	ls.byName[name] = l
 	ls.order = append(ls.order, l)
 	return l

@@ -171,7 +171,7 @@ func (f *FIB) linkDown(l *Link) {
 	l.addrs = slices.DeleteFunc(l.addrs, func(a address) bool { return a.prefix.Addr().Is6() })
 	for _, a := range gone {
 		if a.prefix.Addr().Is6() && !f.links.local(a.prefix.Addr()) {
-			f.families[IPv6].forgetSource(a.prefix.Addr())
+			f.families[IPv6].forgetSource(l, a.prefix.Addr())
 		}
 	}
 	f.families[IPv6].flushEvents()

@@ -33,6 +33,9 @@ func (sw switchService) settings() *vasicv1.Settings {
 		DontAllowReload:         knobs.DontAllowReload,
 		ProgrammingLatency:      durationpb.New(sw.s.chip.Latency()),
 		Ipv6SkipNotifyOnDevDown: sw.s.fib.SkipNotifyOnDown(),
+
+		Ipv4IgnoreRoutesWithLinkdown: sw.s.fib.IgnoreLinkdown(fib.IPv4),
+		Ipv6IgnoreRoutesWithLinkdown: sw.s.fib.IgnoreLinkdown(fib.IPv6),
 	}
 }
 
@@ -75,6 +78,10 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 			apply = append(apply, func() { sw.s.chip.SetLatency(d) })
 		case "ipv6_skip_notify_on_dev_down":
 			apply = append(apply, func() { sw.s.fib.SetSkipNotifyOnDown(want.Ipv6SkipNotifyOnDevDown) })
+		case "ipv4_ignore_routes_with_linkdown":
+			apply = append(apply, func() { sw.s.fib.SetIgnoreLinkdown(fib.IPv4, want.Ipv4IgnoreRoutesWithLinkdown) })
+		case "ipv6_ignore_routes_with_linkdown":
+			apply = append(apply, func() { sw.s.fib.SetIgnoreLinkdown(fib.IPv6, want.Ipv6IgnoreRoutesWithLinkdown) })
 		default:
 			bad = malformed("update_mask", "there is no setting %q", path)
 		}

@@ -101,12 +101,12 @@ func (e *encoder) fill(r *fib.Route) {
 	m.FailureReason = vasicv1.FailureReason(r.Reason)
 	if len(r.Siblings) == 0 {
 		for i := range info.NextHops {
-			e.addHop(&info.NextHops[i], r.Flags)
+			e.addHop(r.Family, info, i, r.Flags)
 		}
 	} else {
 		for i := range r.Siblings {
 			s := &r.Siblings[i]
-			h := e.addHop(&s.Info.NextHops[0], s.Flags)
+			h := e.addHop(r.Family, s.Info, 0, s.Flags)
 			h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = flags(s.Flags)
 		}
 	}
@@ -118,7 +118,8 @@ func flags(f fib.Flags) (offload, trap, failed bool) {
 }
 
 // addHop appends a next hop. It is in the hardware adjacency exactly if its route is offloaded, it has a gateway, and its link can be used.
-func (e *encoder) addHop(nh *fib.NextHop, route fib.Flags) *vasicv1.NextHop {
+func (e *encoder) addHop(family fib.Family, info *fib.Info, n int, route fib.Flags) *vasicv1.NextHop {
+	nh := &info.NextHops[n]
 	var h *vasicv1.NextHop
 	if n := len(e.spare); n > 0 {
 		h = e.spare[n-1]
@@ -133,7 +134,7 @@ func (e *encoder) addHop(nh *fib.NextHop, route fib.Flags) *vasicv1.NextHop {
 	h.Device = nh.Link.Name
 	h.Weight = uint32(nh.Weight)
 	h.Onlink = nh.Onlink
-	h.Dead, h.Linkdown = nh.Link.Dead(), nh.Link.LinkDown()
+	h.Dead, h.Linkdown = info.HopState(family, n)
 	h.Offload = route&fib.FlagOffload != 0 && nh.Gateway.IsValid() && !h.Linkdown
 	h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = false, false, false
 	e.hops = append(e.hops, h)

@@ -45,8 +45,12 @@ type Settings struct {
 	ProgrammingLatency *durationpb.Duration `protobuf:"bytes,7,opt,name=programming_latency,json=programmingLatency,proto3" json:"programming_latency,omitempty"`
 	// net.ipv6.route.skip_notify_on_dev_down: deletes of IPv6 routes because of a link that went down are marked silent.
 	Ipv6SkipNotifyOnDevDown bool `protobuf:"varint,8,opt,name=ipv6_skip_notify_on_dev_down,json=ipv6SkipNotifyOnDevDown,proto3" json:"ipv6_skip_notify_on_dev_down,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// net.ipv4.conf.all.ignore_routes_with_linkdown: next hops of IPv4 routes on a link without carrier count as dead.
+	Ipv4IgnoreRoutesWithLinkdown bool `protobuf:"varint,9,opt,name=ipv4_ignore_routes_with_linkdown,json=ipv4IgnoreRoutesWithLinkdown,proto3" json:"ipv4_ignore_routes_with_linkdown,omitempty"`
+	// net.ipv6.conf.all.ignore_routes_with_linkdown, likewise for IPv6.
+	Ipv6IgnoreRoutesWithLinkdown bool `protobuf:"varint,10,opt,name=ipv6_ignore_routes_with_linkdown,json=ipv6IgnoreRoutesWithLinkdown,proto3" json:"ipv6_ignore_routes_with_linkdown,omitempty"`
+	unknownFields                protoimpl.UnknownFields
+	sizeCache                    protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
@@ -131,6 +135,20 @@ func (x *Settings) GetProgrammingLatency() *durationpb.Duration {
 func (x *Settings) GetIpv6SkipNotifyOnDevDown() bool {
 	if x != nil {
 		return x.Ipv6SkipNotifyOnDevDown
+	}
+	return false
+}
+
+func (x *Settings) GetIpv4IgnoreRoutesWithLinkdown() bool {
+	if x != nil {
+		return x.Ipv4IgnoreRoutesWithLinkdown
+	}
+	return false
+}
+
+func (x *Settings) GetIpv6IgnoreRoutesWithLinkdown() bool {
+	if x != nil {
+		return x.Ipv6IgnoreRoutesWithLinkdown
 	}
 	return false
 }
@@ -1194,7 +1212,7 @@ var File_vasic_v1_switch_service_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dvasic/v1/switch_service.proto\x12\bvasic.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xb4\x03\n" +
+	"\x1dvasic/v1/switch_service.proto\x12\bvasic.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xc4\x04\n" +
 	"\bSettings\x12:\n" +
 	"\x1aipv4_notify_on_flag_change\x18\x01 \x01(\rR\x16ipv4NotifyOnFlagChange\x12:\n" +
 	"\x1aipv6_notify_on_flag_change\x18\x02 \x01(\rR\x16ipv6NotifyOnFlagChange\x12,\n" +
@@ -1204,7 +1222,10 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"failReload\x12*\n" +
 	"\x11dont_allow_reload\x18\x06 \x01(\bR\x0fdontAllowReload\x12J\n" +
 	"\x13programming_latency\x18\a \x01(\v2\x19.google.protobuf.DurationR\x12programmingLatency\x12=\n" +
-	"\x1cipv6_skip_notify_on_dev_down\x18\b \x01(\bR\x17ipv6SkipNotifyOnDevDown\"\x14\n" +
+	"\x1cipv6_skip_notify_on_dev_down\x18\b \x01(\bR\x17ipv6SkipNotifyOnDevDown\x12F\n" +
+	" ipv4_ignore_routes_with_linkdown\x18\t \x01(\bR\x1cipv4IgnoreRoutesWithLinkdown\x12F\n" +
+	" ipv6_ignore_routes_with_linkdown\x18\n" +
+	" \x01(\bR\x1cipv6IgnoreRoutesWithLinkdown\"\x14\n" +
 	"\x12GetSettingsRequest\"E\n" +
 	"\x13GetSettingsResponse\x12.\n" +
 	"\bsettings\x18\x01 \x01(\v2\x12.vasic.v1.SettingsR\bsettings\"\x84\x01\n" +

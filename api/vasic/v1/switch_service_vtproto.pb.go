@@ -53,6 +53,26 @@ func (m *Settings) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Ipv6IgnoreRoutesWithLinkdown {
+		i--
+		if m.Ipv6IgnoreRoutesWithLinkdown {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.Ipv4IgnoreRoutesWithLinkdown {
+		i--
+		if m.Ipv4IgnoreRoutesWithLinkdown {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.Ipv6SkipNotifyOnDevDown {
 		i--
 		if m.Ipv6SkipNotifyOnDevDown {
@@ -1053,6 +1073,12 @@ func (m *Settings) SizeVT() (n int) {
 	if m.Ipv6SkipNotifyOnDevDown {
 		n += 2
 	}
+	if m.Ipv4IgnoreRoutesWithLinkdown {
+		n += 2
+	}
+	if m.Ipv6IgnoreRoutesWithLinkdown {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -1582,6 +1608,46 @@ func (m *Settings) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Ipv6SkipNotifyOnDevDown = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ipv4IgnoreRoutesWithLinkdown", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Ipv4IgnoreRoutesWithLinkdown = bool(v != 0)
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ipv6IgnoreRoutesWithLinkdown", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Ipv6IgnoreRoutesWithLinkdown = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -3689,6 +3755,46 @@ func (m *Settings) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 			m.Ipv6SkipNotifyOnDevDown = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ipv4IgnoreRoutesWithLinkdown", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Ipv4IgnoreRoutesWithLinkdown = bool(v != 0)
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ipv6IgnoreRoutesWithLinkdown", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Ipv6IgnoreRoutesWithLinkdown = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -119,6 +119,9 @@ func (q *queue) take(ctx context.Context) ([]item, bool) {
 		return nil, false
 	}
 	defer q.mu.Unlock()
+	if ctx.Err() != nil { // what waits stays
+		return nil, false
+	}
 	q.interrupt.Store(false)
 	block := q.blocks[0]
 	n := len(block)

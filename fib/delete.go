@@ -8,11 +8,9 @@ import (
 // requestDelete carries out a delete request.
 func (f *family) requestDelete(q *Request, a *Answer) {
 	s := &q.Spec
-	t := f.tables[tableKey{s.Table, s.Source}]
-	if t == nil {
-		if a.Err = errNoTable; s.Source.IsValid() && f.tables[tableKey{s.Table, netip.Prefix{}}] != nil {
-			a.Err = errDeleteMissing
-		}
+	t, missing := f.existing(s.Table, s.Source)
+	if missing != nil {
+		a.Err = missing
 		return
 	}
 	if !f.rules.siblings || !s.multipath() {
@@ -23,6 +21,9 @@ func (f *family) requestDelete(q *Request, a *Answer) {
 		if err := f.deleteOne(t, s, s.NextHops[i:i+1], q, a); err != nil && a.Err == nil {
 			a.Err = err
 		}
+	}
+	if a.Err != nil && a.Pending { // a refusal is final
+		f.ops[len(f.ops)-1].Waiter, a.Pending = nil, false
 	}
 }
 

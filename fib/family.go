@@ -82,6 +82,17 @@ func (f *family) table(id uint32, source netip.Prefix) *table {
 	return t
 }
 
+// existing returns the table, or what to say to somebody who looks for a route in it.
+func (f *family) existing(id uint32, source netip.Prefix) (*table, *Error) {
+	if t := f.tables[tableKey{id, source}]; t != nil {
+		return t, nil
+	}
+	if source.IsValid() && f.tables[tableKey{id: id}] != nil {
+		return nil, errDeleteMissing
+	}
+	return nil, errNoTable
+}
+
 // load reads the rows of a prefix into f.list and remembers the candidate in f.before.
 func (f *family) load(t *table, pfx netip.Prefix) {
 	f.list = f.list[:0]

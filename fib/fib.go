@@ -205,9 +205,9 @@ func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uin
 	fam := f.families[FamilyOf(pfx.Addr())]
 	fam.mu.Lock()
 	defer fam.mu.Unlock()
-	t := fam.tables[tableKey{table, source}]
-	if t == nil {
-		return errNoTable
+	t, missing := fam.existing(table, source)
+	if missing != nil {
+		return missing
 	}
 	fam.load(t, pfx)
 	for _, n := range fam.list {

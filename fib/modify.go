@@ -164,6 +164,9 @@ func (f *family) rollBack(d *draft, undo, added []uint32, nlflags uint16) {
 // submit queues an admitted operation for commit, with the request's waiter.
 func (f *family) submit(op *Op, q *Request, a *Answer) {
 	if q != nil && q.Waiter != nil {
+		if a.Pending { // a delete of several next hops: the last of its operations settles it
+			f.ops[len(f.ops)-1].Waiter = nil
+		}
 		op.Waiter, op.Cookie = q.Waiter, q.Cookie
 		a.Pending = true
 	}

@@ -79,16 +79,8 @@ func (p *parser) spec(r *vasicv1.Route, s *fib.Spec) (fib.Family, *refusal) {
 			return 0, err
 		}
 	}
-	if r.SourcePrefix != "" {
-		if s.Source, err = parsePrefix("route.source_prefix", r.SourcePrefix); err != nil {
-			return 0, err
-		}
-		if family != fib.IPv6 || fib.FamilyOf(s.Source.Addr()) != fib.IPv6 {
-			return 0, invalid(vasicv1.ErrorReason_ERROR_REASON_FAMILY_MISMATCH, "route.source_prefix", "only IPv6 routes have an IPv6 source prefix")
-		}
-		if s.Source.Bits() == 0 {
-			s.Source = netip.Prefix{}
-		}
+	if s.Source, err = parseSource("route.source_prefix", r.SourcePrefix, family); err != nil {
+		return 0, err
 	}
 	if r.Metrics != nil {
 		s.HasMetrics = true
@@ -129,8 +121,11 @@ func parseNextHop(nh *vasicv1.NextHop, family fib.Family) (hop fib.NextHopSpec, 
 }
 
 func parseMetrics(m *vasicv1.RouteMetrics) (fib.Metrics, *refusal) {
-	if m.Hoplimit > 255 {
+	switch {
+	case m.Hoplimit > 255:
 		return fib.Metrics{}, outOfRange("route.metrics.hoplimit", uint64(m.Hoplimit), 0, 255)
+	case m.Quickack > 1:
+		return fib.Metrics{}, outOfRange("route.metrics.quickack", uint64(m.Quickack), 0, 1)
 	}
 	return fib.Metrics{
 		MTU: m.Mtu, MTULocked: m.MtuLocked, AdvMSS: m.Advmss, Window: m.Window, RTT: m.Rtt, RTTVar: m.Rttvar, SSThresh: m.Ssthresh, Cwnd: m.Cwnd,
@@ -150,6 +145,23 @@ func parsePrefix(field, text string) (netip.Prefix, *refusal) {
 		return pfx, bad
 	}
 	return pfx, nil
+}
+
+// parseSource reads a source prefix, which only IPv6 routes have. "" and ::/0 mean any source: the invalid prefix.
+func parseSource(field, text string, family fib.Family) (netip.Prefix, *refusal) {
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	source, err := parsePrefix(field, text)
+	switch {
+	case err != nil:
+		return source, err
+	case family != fib.IPv6 || fib.FamilyOf(source.Addr()) != fib.IPv6:
+		return source, invalid(vasicv1.ErrorReason_ERROR_REASON_FAMILY_MISMATCH, field, "only IPv6 routes have an IPv6 source prefix")
+	case source.Bits() == 0:
+		return netip.Prefix{}, nil
+	}
+	return source, nil
 }
 
 // parseAnyPrefix reads a prefix in CIDR form, host bits allowed.

@@ -87,13 +87,11 @@ func (r routeService) GetRoute(_ context.Context, req *vasicv1.GetRouteRequest) 
 	if bad != nil {
 		return nil, bad
 	}
-	var source netip.Prefix
-	if req.SourcePrefix != "" {
-		if source, bad = parsePrefix("source_prefix", req.SourcePrefix); bad != nil {
-			return nil, bad
-		}
+	source, bad := parseSource("source_prefix", req.SourcePrefix, fib.FamilyOf(pfx.Addr()))
+	if bad != nil {
+		return nil, bad
 	}
-	if req.Tos > 255 {
+	if req.Tos > 252 {
 		return nil, outOfRange("tos", uint64(req.Tos), 0, 252)
 	}
 	table := req.Table
@@ -260,6 +258,15 @@ func parseRouteFilter(req *vasicv1.RouteFilter) (f *routeFilter, bad *refusal) {
 		}
 		if *a.to, bad = parseAnyAddr(a.field, a.text); bad != nil {
 			return nil, bad
+		}
+	}
+	for _, n := range []struct {
+		field string
+		value *uint32
+		high  uint64
+	}{{"filter.protocol", req.Protocol, 255}, {"filter.scope", req.Scope, 255}, {"filter.tos", req.Tos, 252}} {
+		if n.value != nil && uint64(*n.value) > n.high {
+			return nil, outOfRange(n.field, uint64(*n.value), 0, n.high)
 		}
 	}
 	if req.Type < 0 || req.Type > vasicv1.RouteType_ROUTE_TYPE_THROW {

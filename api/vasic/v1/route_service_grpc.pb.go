@@ -62,7 +62,7 @@ type RouteServiceClient interface {
 	// WatchService.Watch, whose snapshot is repaired by the events that follow it. Codes: INVALID_ARGUMENT.
 	ListRoutes(ctx context.Context, in *ListRoutesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListRoutesResponse], error)
 	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete, one event each, in the order of ListRoutes.
-	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (MALFORMED, EMPTY_FILTER).
+	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(ctx context.Context, in *FlushRoutesRequest, opts ...grpc.CallOption) (*FlushRoutesResponse, error)
 	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
 	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND), INVALID_ARGUMENT.
@@ -182,7 +182,7 @@ type RouteServiceServer interface {
 	// WatchService.Watch, whose snapshot is repaired by the events that follow it. Codes: INVALID_ARGUMENT.
 	ListRoutes(*ListRoutesRequest, grpc.ServerStreamingServer[ListRoutesResponse]) error
 	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete, one event each, in the order of ListRoutes.
-	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (MALFORMED, EMPTY_FILTER).
+	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(context.Context, *FlushRoutesRequest) (*FlushRoutesResponse, error)
 	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
 	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND), INVALID_ARGUMENT.

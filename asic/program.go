@@ -111,7 +111,7 @@ func (c *Chip) remove(t *table, op *fib.Op) {
 		return
 	}
 	rest := c.scratch[:0]
-	if entered := c.entries.members(n, rest); !op.Last && !(c.profile.countsSiblings && op.Len() >= len(entered)) {
+	if entered := c.entries.members(n, rest); !op.Last && (!c.profile.countsSiblings || op.Len() < len(entered)) {
 		rest = slices.DeleteFunc(entered, func(m member) bool {
 			for i := range op.Len() {
 				if op.Ref(i).Generation == m.ref.Generation {

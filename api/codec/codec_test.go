@@ -247,7 +247,7 @@ func TestAppendFieldBuildsAMessageBitByBit(t *testing.T) {
 
 func TestAppendFieldAllocatesNothing(t *testing.T) {
 	op, b := batch(1).GetOperations()[0], make([]byte, 0, 1<<10)
-	if n := testing.AllocsPerRun(100, func() { codec.AppendField(b, 1, op) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { _, _ = codec.AppendField(b, 1, op) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -300,7 +300,7 @@ func TestServicesOfOthersWorkOverIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer cc.Close()
+		t.Cleanup(func() { _ = cc.Close() })
 		r, err := healthpb.NewHealthClient(cc).Check(t.Context(), &healthpb.HealthCheckRequest{})
 		if err != nil || r.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 			t.Errorf("%s: %v, %v", name, r, err)

@@ -1,6 +1,7 @@
 package vasic_test
 
 import (
+	"errors"
 	"io"
 	"testing"
 
@@ -25,7 +26,7 @@ func BenchmarkProgrammer(b *testing.B) {
 	f := &fakeSwitch{modify: func(s modifyStream) error {
 		var batch codec.Raw
 		for {
-			if err := s.RecvMsg(&batch); err == io.EOF {
+			if err := s.RecvMsg(&batch); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err

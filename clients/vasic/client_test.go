@@ -67,7 +67,7 @@ func TestDialUsesTLSWhereAskedTo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { _ = c.Close() })
 		_, err = c.ModifyRoute(t.Context(), actionAdd, route(0, "10.0.0.0/8"))
 		if e, ok := vasic.AsError(err); ok != (want != codes.OK) || ok && e.Code != want {
 			t.Errorf("want %v, got %v", want, err)

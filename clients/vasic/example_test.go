@@ -21,7 +21,7 @@ func Example() {
 
 	c, err := vasic.Dial(target)
 	if err != nil {
-		log.Fatal(err)
+		log.Panic(err)
 	}
 	defer c.Close()
 	ctx := context.Background()
@@ -39,7 +39,7 @@ func Example() {
 	var mirror vasic.Mirror
 	for u, err := range w.All(ctx) {
 		if err != nil {
-			log.Fatal(err)
+			log.Panic(err)
 		}
 		mirror.Apply(u)
 		if mirror.Synced() {

@@ -77,7 +77,7 @@ func serve(t testing.TB, f *fakeSwitch, opts ...grpc.ServerOption) *grpc.ClientC
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		server.Serve(listener)
+		_ = server.Serve(listener)
 	}()
 	cc, err := grpc.NewClient("passthrough:///switch",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

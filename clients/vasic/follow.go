@@ -98,9 +98,9 @@ func (f *follower) stream() error {
 		}
 	}
 	switch {
-	case context.Cause(ctx) == errSilent:
+	case errors.Is(context.Cause(ctx), errSilent):
 		return errSilent
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return errEnded
 	}
 	return err

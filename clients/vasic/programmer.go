@@ -152,7 +152,7 @@ func (p *Programmer) Close() error {
 	p.cancel()
 	p.window.Lock()
 	defer p.window.Unlock()
-	if p.failure != io.EOF {
+	if !errors.Is(p.failure, io.EOF) {
 		err = p.failure // the cause, where SendMsg only saw that the stream is over
 	}
 	unanswered := p.inFlight + unsent
@@ -179,7 +179,7 @@ func (p *Programmer) flush() error {
 		p.inFlight += p.count
 	}
 	p.window.Unlock()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return errEnded
 	}
 	if err != nil || p.count == 0 {
@@ -187,7 +187,7 @@ func (p *Programmer) flush() error {
 	}
 	message := mem.BufferSlice{mem.NewBuffer(p.batch, batches)}
 	p.batch, p.count = nil, 0
-	if err := p.stream.SendMsg(message); err == io.EOF {
+	if err := p.stream.SendMsg(message); errors.Is(err, io.EOF) {
 		<-p.done // where the reason is
 		return p.ended()
 	} else if err != nil {
@@ -200,7 +200,7 @@ func (p *Programmer) flush() error {
 func (p *Programmer) ended() error {
 	p.window.Lock()
 	defer p.window.Unlock()
-	if p.failure == io.EOF {
+	if errors.Is(p.failure, io.EOF) {
 		return errEnded
 	}
 	return p.failure

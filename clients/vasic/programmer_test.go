@@ -33,7 +33,7 @@ func modifyAll(seen *[]*vasicv1.ModifyRoutesRequest) func(modifyStream) error {
 		revision := uint64(0)
 		for {
 			m, err := s.Recv()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				if len(hardware.Results) == 0 {
 					return nil
 				}
@@ -127,7 +127,7 @@ func TestSendBlocksWhileTooManyOperationsAreUnanswered(t *testing.T) {
 					return err
 				}
 				for _, op := range m.GetOperations() {
-					s.Send(&vasicv1.ModifyRoutesResponse{Results: []*vasicv1.OperationResult{{Id: op.GetId(), Status: accepted}}})
+					_ = s.Send(&vasicv1.ModifyRoutesResponse{Results: []*vasicv1.OperationResult{{Id: op.GetId(), Status: accepted}}})
 				}
 			}
 		}
@@ -171,7 +171,7 @@ func TestSendBlocksWhileTooManyOperationsAreUnanswered(t *testing.T) {
 
 func TestAStreamErrorReachesEveryCall(t *testing.T) {
 	f := &fakeSwitch{modify: func(s modifyStream) error {
-		s.Recv()
+		_, _ = s.Recv()
 		return errStopping
 	}}
 	inBubble(t, f, func(t *testing.T, c *vasic.Client) {
@@ -202,7 +202,7 @@ func TestAStreamErrorReachesEveryCall(t *testing.T) {
 func TestTheContextEndsAProgrammerThatWaits(t *testing.T) {
 	f := &fakeSwitch{modify: func(s modifyStream) error {
 		m, _ := s.Recv()
-		s.Send(&vasicv1.ModifyRoutesResponse{Results: []*vasicv1.OperationResult{{Id: m.GetOperations()[0].GetId(), Status: accepted}}})
+		_ = s.Send(&vasicv1.ModifyRoutesResponse{Results: []*vasicv1.OperationResult{{Id: m.GetOperations()[0].GetId(), Status: accepted}}})
 		<-s.Context().Done()
 		return nil
 	}}

@@ -66,10 +66,10 @@ func TestASilentStreamIsGivenUp(t *testing.T) {
 
 func TestASlowCallerIsNotTakenForASilentSwitch(t *testing.T) {
 	f := &fakeSwitch{watches: []func(watchStream) error{func(s watchStream) error {
-		s.Send(created(7, 1))
-		s.Send(synced(1))
+		_ = s.Send(created(7, 1))
+		_ = s.Send(synced(1))
 		for revision := uint64(2); s.Context().Err() == nil; revision++ {
-			s.Send(bookmark(revision))
+			_ = s.Send(bookmark(revision))
 			sleep(s.Context(), 10*time.Second)
 		}
 		return nil

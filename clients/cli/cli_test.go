@@ -310,7 +310,7 @@ func TestSysctlSpeaksLikeProcps(t *testing.T) {
 		{"sysctl -qw net.ipv6.fib_notify_on_flag_change=2", 0, "", ""},
 		{"sysctl -w net.ipv4.fib_notify_on_flag_change=3 net.ipv6.fib_notify_on_flag_change=1", 1, "net.ipv6.fib_notify_on_flag_change = 1\n", "sysctl: setting key \"net.ipv4.fib_notify_on_flag_change\": Invalid argument\n"},
 		{"sysctl net.ipv6.route.skip_notify_on_dev_down=1", 0, "net.ipv6.route.skip_notify_on_dev_down = 1\n", ""},
-		{"sysctl -a", 0, "net.ipv4.fib_notify_on_flag_change = 1\nnet.ipv6.fib_notify_on_flag_change = 1\nnet.ipv6.route.skip_notify_on_dev_down = 1\n", ""},
+		{"sysctl -a", 0, "net.ipv4.fib_notify_on_flag_change = 1\nnet.ipv6.fib_notify_on_flag_change = 1\nnet.ipv4.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.route.skip_notify_on_dev_down = 1\n", ""},
 		{"sysctl -e net.ipv4.nosuch", 0, "", ""},
 		{"sysctl -w", 1, "", "sysctl: no variables specified\nTry `vasicctl sysctl --help' for more information.\n"},
 	} {

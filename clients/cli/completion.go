@@ -12,7 +12,7 @@ var completions = []struct{ object, words string }{
 	{"address", "show add del help"},
 	{"link", "show add set del help"},
 	{"monitor", "route all label dev --from --count help"},
-	{"sysctl", "-w -q -n -a net.ipv4.fib_notify_on_flag_change net.ipv6.fib_notify_on_flag_change net.ipv6.route.skip_notify_on_dev_down"},
+	{"sysctl", "-w -q -n -a net.ipv4.fib_notify_on_flag_change net.ipv6.fib_notify_on_flag_change net.ipv4.conf.all.ignore_routes_with_linkdown net.ipv6.conf.all.ignore_routes_with_linkdown net.ipv6.route.skip_notify_on_dev_down"},
 	{"resource", "show set help"},
 	{"reload", "help"},
 	{"asic", "show pause step resume help"},

@@ -31,6 +31,16 @@ var sysctlKeys = []struct {
 		func(s *vasicv1.Settings, n uint32) { s.Ipv6NotifyOnFlagChange = n },
 	},
 	{
+		"net.ipv4.conf.all.ignore_routes_with_linkdown", "ipv4_ignore_routes_with_linkdown", 1,
+		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv4IgnoreRoutesWithLinkdown()) },
+		func(s *vasicv1.Settings, n uint32) { s.Ipv4IgnoreRoutesWithLinkdown = n != 0 },
+	},
+	{
+		"net.ipv6.conf.all.ignore_routes_with_linkdown", "ipv6_ignore_routes_with_linkdown", 1,
+		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv6IgnoreRoutesWithLinkdown()) },
+		func(s *vasicv1.Settings, n uint32) { s.Ipv6IgnoreRoutesWithLinkdown = n != 0 },
+	},
+	{
 		"net.ipv6.route.skip_notify_on_dev_down", "ipv6_skip_notify_on_dev_down", 1,
 		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv6SkipNotifyOnDevDown()) },
 		func(s *vasicv1.Settings, n uint32) { s.Ipv6SkipNotifyOnDevDown = n != 0 },

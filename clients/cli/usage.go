@@ -63,6 +63,8 @@ With -s each event has its revision; with -t or -ts the time it was published.
 
 	usageSysctl = `Usage: vasicctl sysctl [ -aenNqw ] KEY[=VALUE]...
 KEY := { net.ipv4.fib_notify_on_flag_change | net.ipv6.fib_notify_on_flag_change |
+         net.ipv4.conf.all.ignore_routes_with_linkdown |
+         net.ipv6.conf.all.ignore_routes_with_linkdown |
          net.ipv6.route.skip_notify_on_dev_down }`
 
 	usageDevice = `Usage: vasicctl resource show

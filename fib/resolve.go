@@ -197,12 +197,10 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 		return errLinkDown("Nexthop device is not up", hop.Link)
 	case hop.Onlink:
 		return nil
-	case hop.Gateway.IsLinkLocalUnicast() && hop.Link != nil:
+	case hop.Gateway.IsLinkLocalUnicast() && hop.Link == nil:
+		return invalid("Egress device not specified", hop.Gateway.String())
+	case hop.Gateway.IsLinkLocalUnicast():
 		return nil
-	}
-	unreachable := &Error{Err: ErrGatewayUnreachable, Errno: syscall.EHOSTUNREACH, Detail: hop.Gateway.String()}
-	if hop.Gateway.IsLinkLocalUnicast() {
-		return unreachable
 	}
 	if table != TableMain {
 		if link := f.connected6(hop, table); link != nil {
@@ -216,7 +214,7 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 			return nil
 		}
 	}
-	return unreachable
+	return &Error{Err: ErrGatewayUnreachable, Errno: syscall.EHOSTUNREACH, Detail: hop.Gateway.String()}
 }
 
 // connected6 returns the link of the best route to the gateway in one table, nil where that is no route, rejects or has a gateway itself.

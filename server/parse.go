@@ -56,7 +56,9 @@ func (p *parser) spec(r *vasicv1.Route, s *fib.Spec) (fib.Family, *refusal) {
 	case r.Tos > 255:
 		return 0, outOfRange("route.tos", uint64(r.Tos), 0, 252)
 	case r.Tos != 0 && family == fib.IPv6:
-		return 0, invalid(vasicv1.ErrorReason_ERROR_REASON_FAMILY_MISMATCH, "route.tos", "an IPv6 route has no type of service")
+		bad := invalid(vasicv1.ErrorReason_ERROR_REASON_FAMILY_MISMATCH, "route.tos", "an IPv6 route has no type of service")
+		bad.kernel = "Invalid dsfield (tos): option not available for IPv6"
+		return 0, bad
 	case r.Tos&3 != 0:
 		bad := invalid(vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE, "route.tos", "the ECN bits of %#x are not 0", r.Tos)
 		bad.kernel = "Invalid dsfield (tos): ECN bits must be 0"

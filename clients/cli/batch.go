@@ -17,8 +17,10 @@ const maxLine = 1 << 20
 // batch carries out the commands in a file, one a line, or on standard input if file is "-". It stops at the first that fails,
 // unless -force was given.
 func (s *session) batch(ctx context.Context, file string) int {
-	in := s.env.Stdin
-	if file != "-" {
+	var in io.Reader
+	if file == "-" {
+		in = s.stdin(ctx)
+	} else {
 		f, err := os.Open(file)
 		if err != nil {
 			return s.report(cannotOpen(file, err))
@@ -45,6 +47,10 @@ func (s *session) batch(ctx context.Context, file string) int {
 		if !s.options.force || ctx.Err() != nil {
 			return code
 		}
+	}
+	if ctx.Err() != nil {
+		s.warnf(interrupted)
+		return exitRefused
 	}
 	if lines.err != nil {
 		s.warnf("Cannot read %q after line %d: %v", file, lines.number, lines.err)

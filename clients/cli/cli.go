@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -37,6 +38,8 @@ type Env struct {
 	Dial func(ctx context.Context, target string) (*vasic.Client, error)
 	// Getenv reads an environment variable.
 	Getenv func(key string) string
+	// Version is what -V shows; without it the version of the module that the program was built from.
+	Version string
 }
 
 // Run carries out one command line, without the name of the program, and returns the exit code. It returns when the command is
@@ -67,7 +70,7 @@ func (e Env) Run(ctx context.Context, args []string) int {
 	}
 	switch o := &s.options; {
 	case o.version:
-		fmt.Fprintf(e.Stdout, "vasicctl utility, %s\n", version())
+		fmt.Fprintf(e.Stdout, "vasicctl utility, vasic-%s\n", e.version())
 		return exitDone
 	case o.help:
 		return s.report(helpError(usageTop))
@@ -77,6 +80,17 @@ func (e Env) Run(ctx context.Context, args []string) int {
 		return s.report(usageError(usageTop))
 	}
 	return s.report(s.do(ctx, words))
+}
+
+// version is what -V shows.
+func (e Env) version() string {
+	if e.Version != "" {
+		return e.Version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
 }
 
 // session is one Run: its options, and the client once it is needed. It belongs to one goroutine.
@@ -110,10 +124,21 @@ func (s *session) close() {
 	}
 }
 
+// stdin returns standard input; reading it ends with ctx, although what reads for it may then wait on.
+func (s *session) stdin(ctx context.Context) io.Reader {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(w, s.env.Stdin)
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
 // newPrinter returns a printer to standard output.
 func (s *session) newPrinter() *printer { return newPrinter(s.env.Stdout, s.options) }
 
-// warn prints a line on standard error.
+// warnf prints a line on standard error.
 func (s *session) warnf(format string, args ...any) { fmt.Fprintf(s.env.Stderr, format+"\n", args...) }
 
 // exitError ends a command with an exit code; text is for standard error.
@@ -161,10 +186,13 @@ func (s *session) errorText(err error) string {
 	case e.Code == codes.Unavailable:
 		return fmt.Sprintf("Cannot reach the switch at %s: %s", s.options.server, dialMessage(e.Message))
 	case e.Code == codes.Canceled:
-		return "Interrupted."
+		return interrupted
 	}
 	return fmt.Sprintf("Error: the switch at %s: %s (%s).", s.options.server, sentence(e.Message), e.Code)
 }
+
+// interrupted is said when the context ended before the command did.
+const interrupted = "Interrupted."
 
 // dialMessage is the part of gRPC's message about a connection that says why there is none.
 func dialMessage(message string) string {

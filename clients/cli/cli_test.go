@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -370,7 +372,7 @@ func TestTheChipsCommands(t *testing.T) {
 		"-j fault show":                   `{"fail_route_offload":"off","fail_route_delete":"off","fail_reload":"off","dont_allow_reload":"off"}` + "\n",
 		"fault set dont_allow_reload off": "",
 		"status":                          "version 1.2.3 profile switch state paused seed 1 \nepoch 7 revision 42 oldest_revision 3 watchers 1 \nqueue 2 queue_capacity 100 programmed 9 stale 0 suppressed_events 0 \nroutes ipv4 offload 5 \nroutes ipv6 trap 6 \n",
-		"-V":                              "vasicctl utility, " + version() + "\n",
+		"-V":                              "vasicctl utility, vasic-1.2.3\n",
 	} {
 		code, stdout, stderr := f.run(t, line)
 		if code != exitDone || stderr != "" {
@@ -392,5 +394,23 @@ func TestCompletionNamesEveryObject(t *testing.T) {
 				t.Errorf("%s: %s is missing", shell, o.name)
 			}
 		}
+	}
+}
+
+func TestReadingStandardInputEndsWithTheContext(t *testing.T) {
+	f := newFake(t)
+	for _, line := range []string{"-batch -", "route load - dev d1"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		in, feed := io.Pipe()
+		go func() {
+			_, _ = feed.Write([]byte("route add 192.0.2.0/24 dev d1\n"))
+			cancel()
+		}()
+		var out, errs bytes.Buffer
+		env := Env{Stdin: in, Stdout: &out, Stderr: &errs, Dial: f.dial, Getenv: func(string) string { return "" }}
+		if code := env.Run(ctx, strings.Fields(line)); code != exitRefused || !strings.Contains(errs.String(), "Interrupted.\n") {
+			t.Errorf("%s: got %d %q", line, code, errs.String())
+		}
+		_ = feed.Close()
 	}
 }

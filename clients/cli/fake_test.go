@@ -91,7 +91,7 @@ func (f *fake) run(t *testing.T, line string) (code int, stdout, stderr string) 
 func (f *fake) runWith(t *testing.T, stdin, line string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	env := Env{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Dial: f.dial, Getenv: func(string) string { return "" }}
+	env := Env{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Dial: f.dial, Getenv: func(string) string { return "" }, Version: "1.2.3"}
 	code = env.Run(t.Context(), strings.Fields(line))
 	return code, out.String(), errs.String()
 }

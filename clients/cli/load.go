@@ -70,8 +70,11 @@ func (s *session) routeLoad(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	in, size := s.env.Stdin, int64(0)
-	if req.file != "-" {
+	var in io.Reader
+	size := int64(0)
+	if req.file == "-" {
+		in = s.stdin(ctx)
+	} else {
 		f, err := os.Open(req.file)
 		if err != nil {
 			return cannotOpen(req.file, err)

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
@@ -161,13 +160,4 @@ func isOn(s string) bool {
 		return true
 	}
 	return false
-}
-
-// version is what the program was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "vasic-devel"
-	}
-	return "vasic-" + info.Main.Version
 }

@@ -10,9 +10,11 @@ import (
 	"github.com/vasic-project/vasic/clients/cli"
 )
 
+// version is set when released: -ldflags "-X main.version=v1.2.3".
+var version string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the program wherever it is
+	os.Exit(cli.Env{Version: version}.Run(ctx, os.Args[1:]))
 }

@@ -32,6 +32,7 @@ type queue struct {
 	urgent   int        // so many items from the front are done although paused
 	paused   bool
 	steps    int  // operations that may be done although paused
+	undone   int  // steps of the present call of step that were given out, or cut short by a pause, and not made use of
 	whole    bool // what is in flight is a whole block, to be used again
 	spare    []item
 	changed  chan struct{} // closed when those who wait shall look again; nil where nobody waits
@@ -165,6 +166,11 @@ func (q *queue) settled(batch, rest []item) {
 	if len(rest) > 0 {
 		q.blocks = slices.Insert(q.blocks, 0, rest)
 		q.waiting += len(rest)
+		for i := range rest {
+			if rest[i].isOp() {
+				q.undone++
+			}
+		}
 		if q.urgent > 0 {
 			q.urgent += len(rest)
 		}
@@ -198,6 +204,8 @@ func (q *queue) idle(ctx context.Context, stopped <-chan struct{}) error {
 func (q *queue) pause(ctx context.Context, stopped <-chan struct{}) error {
 	q.mu.Lock()
 	q.paused = true
+	q.undone += q.steps // a step under way ends with what is in flight
+	q.steps = 0
 	q.mu.Unlock()
 	q.interrupt.Store(true)
 	if err := q.await(ctx, stopped, func() bool { return q.inFlight == 0 }); err != nil {
@@ -223,7 +231,7 @@ func (q *queue) step(ctx context.Context, n int, stopped <-chan struct{}) (done 
 		q.mu.Unlock()
 		return 0, ErrNotPaused
 	}
-	q.steps = n
+	q.steps, q.undone = n, 0
 	q.wake()
 	q.mu.Unlock()
 	err = q.await(ctx, stopped, func() bool { return q.inFlight == 0 && (q.steps == 0 || q.waiting == 0) })
@@ -231,7 +239,7 @@ func (q *queue) step(ctx context.Context, n int, stopped <-chan struct{}) (done 
 		q.mu.Lock()
 	}
 	defer q.mu.Unlock()
-	done = n - q.steps
+	done = n - q.steps - q.undone
 	q.steps = 0
 	return done, err
 }

@@ -72,7 +72,9 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 			knobs.DontAllowReload = want.DontAllowReload
 		case "programming_latency":
 			d := want.ProgrammingLatency.AsDuration()
-			if want.ProgrammingLatency.CheckValid() != nil || d < 0 || d > maxLatency {
+			if want.ProgrammingLatency == nil {
+				bad = malformed("settings."+path, "is missing")
+			} else if want.ProgrammingLatency.CheckValid() != nil || d < 0 || d > maxLatency {
 				bad = invalid(vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE, "settings."+path, "%v is not between 0 and %v", d, maxLatency)
 			}
 			apply = append(apply, func() { sw.s.chip.SetLatency(d) })

@@ -78,7 +78,10 @@ func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.Modif
 		case <-m.wake:
 		case <-stream.Context().Done():
 			return statusOf(stream.Context().Err())
-		case <-r.s.stopped:
+		case <-r.s.stopped: // everything that hardware did is here
+			if finished, err := m.send(); err != nil || finished {
+				return err
+			}
 			return errShuttingDown
 		}
 		finished, err := m.send()
@@ -93,7 +96,7 @@ func (m *modifyStream) send() (finished bool, err error) {
 	m.mu.Lock()
 	results := m.unsent
 	m.unsent = nil
-	finished = m.done && (m.waiting == 0 || m.err != nil)
+	finished = m.done && (m.waiting == 0 || m.err != nil && !errors.Is(m.err, errShuttingDown))
 	end := m.err
 	if m.drained != nil {
 		close(m.drained)

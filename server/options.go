@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/logging"
@@ -43,12 +44,28 @@ func (s *Server) options() []grpc.ServerOption {
 	return append([]grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec.Codec{}),
 		grpc.ChainUnaryInterceptor(s.metrics.grpc.UnaryServerInterceptor(), logging.UnaryServerInterceptor(logger, logOptions...), recovery.UnaryServerInterceptor(recovered)),
-		grpc.ChainStreamInterceptor(s.metrics.grpc.StreamServerInterceptor(), logging.StreamServerInterceptor(logger, logOptions...), recovery.StreamServerInterceptor(recovered)),
+		grpc.ChainStreamInterceptor(s.endForeignStreams, s.metrics.grpc.StreamServerInterceptor(), logging.StreamServerInterceptor(logger, logOptions...), recovery.StreamServerInterceptor(recovered)),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: serverPingTimeout}),
 	}, s.cfg.GRPCOptions...)
+}
+
+// endForeignStreams ends streams of health and reflection when the switch stops; they would go on as long as their client likes. The
+// switch's own end by themselves, and say more.
+func (s *Server) endForeignStreams(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if strings.HasPrefix(info.FullMethod, "/vasic.") {
+		return handler(srv, stream)
+	}
+	done := make(chan error, 1)
+	go func() { done <- handler(srv, stream) }() // ends at the latest when we return, with its context
+	select {
+	case err := <-done:
+		return err
+	case <-s.stopped:
+		return errShuttingDown
+	}
 }
 
 // logLevel keeps the log quiet: what clients can cause is for debugging, what only the switch can cause is not.

@@ -49,13 +49,20 @@ func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
 	}
 	verdicts := c.judge(op)
 	if verdicts[0].flags&^(fib.FlagOffload|fib.FlagTrap) != 0 || verdicts[0].flags == 0 { // not for this chip; siblings are all alike
-		if present && verdicts[0].flags == 0 {
+		leaves := present && verdicts[0].flags == 0
+		if leaves {
 			c.drop(t, op.Prefix, n)
 		}
 		c.wait(ctx)
 		for i := range op.Len() {
 			c.report(op, i, c.profile.judge(c, op, op.Ref(i).Info), false)
 		}
+		if leaves {
+			for i := range old {
+				c.clearFlags(op, old[i].ref)
+			}
+		}
+		c.scratch = old[:0]
 		return
 	}
 	if present {
@@ -71,7 +78,7 @@ func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
 	}
 	for i := range old { // the new one first, then the old one; never a route that is in both
 		if !slices.ContainsFunc(verdicts, func(m member) bool { return m.ref.Generation == old[i].ref.Generation }) {
-			c.clearFlags(op.Family, t.key.id, op, old[i].ref)
+			c.clearFlags(op, old[i].ref)
 		}
 	}
 	c.scratch = old[:0]
@@ -186,9 +193,9 @@ func (c *Chip) gone(op *fib.Op) {
 	})
 }
 
-// clearFlags reports that a route has left hardware.
-func (c *Chip) clearFlags(family fib.Family, table uint32, op *fib.Op, ref fib.Ref) {
-	c.results = append(c.results, fib.Result{Family: family, Clear: true, Table: table, Prefix: op.Prefix, Ref: ref})
+// clearFlags reports that a route has left hardware for that of the operation.
+func (c *Chip) clearFlags(op *fib.Op, ref fib.Ref) {
+	c.results = append(c.results, fib.Result{Family: op.Family, Clear: true, Table: op.Table, Prefix: op.Prefix, Ref: ref})
 }
 
 // clear empties the hardware, the newest entry first, and forgets what was counted (nsim_fib_flush_work).

@@ -53,11 +53,11 @@ func (f *family) setFlags(res *Result) Outcome {
 	}
 	row := f.rows.at(res.Ref.Row)
 	outcome := outcomeOf(res.Flags)
-	if row.flags == res.Flags {
-		row.reason = res.Reason
+	same := row.flags == res.Flags
+	if same && row.reason == res.Reason {
 		return outcome
 	}
-	failureChanged := (row.flags^res.Flags)&FlagOffloadFailed != 0
+	failureChanged := same || (row.flags^res.Flags)&FlagOffloadFailed != 0
 	f.counts[row.flags.state()]--
 	f.counts[res.Flags.state()]++
 	row.flags, row.reason = res.Flags, res.Reason
@@ -75,7 +75,7 @@ func (f *family) setFlags(res *Result) Outcome {
 	} else {
 		v = f.viewRow(t, res.Prefix, res.Ref.Row)
 	}
-	f.publish(Event{Kind: FlagsChanged, Silent: res.Silent, Route: v})
+	f.publish(Event{Kind: FlagsChanged, Silent: res.Silent || same, Route: v}) // the kernel knows no reasons
 	return outcome
 }
 

@@ -60,12 +60,12 @@ func (f *family) remove(t *table, pfx netip.Prefix, leaving []uint32, requested,
 	f.list = slices.DeleteFunc(f.list, func(n uint32) bool { return slices.Contains(leaving, n) })
 	var warning *Error
 	if f.attached {
-		if op, tell := f.difference(t, pfx); tell {
-			op.Promotion = op.Kind == OpReplace
-			if refused := f.fib.hardware.Admit(&op); refused != nil {
+		if f.difference(t, pfx) {
+			f.op.Promotion = f.op.Kind == OpReplace
+			if refused := f.fib.hardware.Admit(&f.op); refused != nil {
 				warning = asError(refused)
 			} else {
-				f.submit(&op, q, a)
+				f.submit(q, a)
 			}
 		}
 	}

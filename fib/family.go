@@ -46,6 +46,8 @@ type family struct {
 	now    int64 // nanoseconds since 1970 of this critical section
 
 	// Scratch, valid for one edit.
+	op Op
+
 	list, before, after, removed, added []uint32
 
 	siblings []Sibling // backs Event.Route.Siblings until commit
@@ -161,14 +163,15 @@ func (f *family) drop(n uint32) {
 	f.rows.release(n)
 }
 
-// difference is the hardware operation that leads from candidate f.before to the candidate of f.list; ok is false where there is none.
+// difference sets f.op to the hardware operation that leads from candidate f.before to the candidate of f.list, and reports whether there is one.
 // The rows of both must still exist.
-func (f *family) difference(t *table, pfx netip.Prefix) (op Op, ok bool) {
+func (f *family) difference(t *table, pfx netip.Prefix) bool {
 	f.after = f.candidate(f.after[:0])
 	if slices.Equal(f.before, f.after) {
-		return op, false
+		return false
 	}
-	op = Op{Family: f.af, Table: t.id, Prefix: pfx, Source: t.source, Accepted: f.now}
+	op := &f.op
+	*op = Op{Family: f.af, Table: t.id, Prefix: pfx, Source: t.source, Accepted: f.now}
 	var kept int
 	for _, n := range f.before {
 		if slices.Contains(f.after, n) {
@@ -178,21 +181,21 @@ func (f *family) difference(t *table, pfx netip.Prefix) (op Op, ok bool) {
 	switch {
 	case len(f.after) == 0:
 		op.Kind, op.Last = OpDelete, true
-		f.refer(&op, f.before, nil)
+		f.refer(op, f.before, nil)
 	case kept == 0:
 		op.Kind = OpReplace
-		f.refer(&op, f.after, nil)
+		f.refer(op, f.after, nil)
 	case kept == len(f.after):
 		op.Kind = OpDelete
-		f.refer(&op, f.before, f.after)
+		f.refer(op, f.before, f.after)
 	case kept == len(f.before):
 		op.Kind = OpAppend
-		f.refer(&op, f.after, f.before)
+		f.refer(op, f.after, f.before)
 	default:
 		op.Kind = OpReplace
-		f.refer(&op, f.after, nil)
+		f.refer(op, f.after, nil)
 	}
-	return op, true
+	return true
 }
 
 // refer sets the operation's rows to those of list that are not in without.

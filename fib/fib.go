@@ -87,14 +87,13 @@ func (f *family) replay() (n int, err error) {
 		for _, e := range f.entries(t) {
 			f.load(t, e.prefix)
 			f.before = f.before[:0]
-			op, ok := f.difference(t, e.prefix)
-			if !ok {
+			if !f.difference(t, e.prefix) {
 				continue
 			}
-			if refused := f.fib.hardware.Admit(&op); refused != nil {
+			if refused := f.fib.hardware.Admit(&f.op); refused != nil {
 				return n, asError(refused)
 			}
-			f.ops = append(f.ops, op)
+			f.ops = append(f.ops, f.op)
 			n++
 		}
 	}

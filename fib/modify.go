@@ -63,8 +63,7 @@ type draft struct {
 // insert puts one row for each info into the prefix's list, tells hardware, and publishes. q may be nil for the switch's own routes.
 func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 	f.load(d.table, d.prefix)
-	removed, added := f.removed[:0], f.added[:0]
-	defer func() { f.removed, f.added = removed, added }()
+	f.removed, f.added = f.removed[:0], f.added[:0]
 	var first placement
 	var err *Error
 	undo := slices.Clone(f.list)
@@ -82,11 +81,11 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 			first = p
 			verb = Prepend // the rest are plain creates
 		}
-		removed = f.unlink(p, removed)
+		f.unlink(p)
 		info.refs++
 		n := f.newRow(info, d.metric, d.tos, p.id)
 		f.list = slices.Insert(f.list, p.at, n)
-		added = append(added, n)
+		f.added = append(f.added, n)
 	}
 	if d.list && first.nlflags != 0 {
 		first.nlflags = NLCreate
@@ -97,40 +96,39 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 			first.nlflags |= NLAppend
 		}
 	}
-	var op Op
-	var tell bool
+	tell := false
 	if err == nil && f.attached {
-		if op, tell = f.difference(d.table, d.prefix); tell {
-			if refused := f.fib.hardware.Admit(&op); refused != nil {
+		if tell = f.difference(d.table, d.prefix); tell {
+			if refused := f.fib.hardware.Admit(&f.op); refused != nil {
 				err = asError(refused)
 			}
 		}
 	}
 	if err != nil {
-		f.rollBack(d, undo, added, first.nlflags)
+		f.rollBack(d, undo, first.nlflags)
 		a.Err = err
 		return
 	}
 	f.store(d.table, d.prefix)
-	e := Event{Kind: RouteAdded, NLFlags: first.nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, added[0])}
-	if len(removed) > 0 {
+	e := Event{Kind: RouteAdded, NLFlags: first.nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, f.added[0])}
+	if len(f.removed) > 0 {
 		e.Kind = RouteReplaced
 	}
 	if d.list { // listed from the first sibling, which may be an older one
-		e.Route = f.view(d.table, d.prefix, f.group(added[0], nil)[0])
+		e.Route = f.view(d.table, d.prefix, f.group(f.added[0], nil)[0])
 	}
 	f.publish(e)
 	a.ID, a.Generation = e.Route.ID, e.Route.Generation
 	if tell {
-		f.submit(&op, q, a)
+		f.submit(q, a)
 	}
-	for _, n := range removed {
+	for _, n := range f.removed {
 		f.drop(n)
 	}
 }
 
-// unlink takes the rows that p replaces out of f.list and appends them to removed.
-func (f *family) unlink(p placement, removed []uint32) []uint32 {
+// unlink moves the rows that p replaces from f.list to f.removed.
+func (f *family) unlink(p placement) {
 	at := p.at
 	for range p.removed {
 		n := f.list[at]
@@ -138,39 +136,38 @@ func (f *family) unlink(p placement, removed []uint32) []uint32 {
 			at++
 			continue
 		}
-		removed = append(removed, n)
+		f.removed = append(f.removed, n)
 		f.list = slices.Delete(f.list, at, at+1)
 	}
-	return removed
 }
 
 // rollBack takes back an insert that failed. For an IPv6 next-hop list whose first rows were in already, the kernel tells
 // users that they came and went (ip6_route_multipath_add), so that is published, too; hardware has heard of none of it.
-func (f *family) rollBack(d *draft, undo, added []uint32, nlflags uint16) {
-	if d.list && len(added) > 0 && !d.verb.replaces() {
-		first := f.group(added[0], nil)[0]
+func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16) {
+	if d.list && len(f.added) > 0 && !d.verb.replaces() {
+		first := f.group(f.added[0], nil)[0]
 		f.publish(Event{Kind: RouteAdded, NLFlags: nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, first)})
-		for _, n := range added {
+		for _, n := range f.added {
 			f.list = slices.DeleteFunc(f.list, func(m uint32) bool { return m == n })
 			f.publishDelete(d.table, d.prefix, []uint32{n}, d.requested, false)
 		}
 	}
-	for _, n := range added {
+	for _, n := range f.added {
 		f.drop(n)
 	}
 	f.list = append(f.list[:0], undo...)
 }
 
-// submit queues an admitted operation for commit, with the request's waiter.
-func (f *family) submit(op *Op, q *Request, a *Answer) {
+// submit queues the admitted operation f.op for commit, with the request's waiter.
+func (f *family) submit(q *Request, a *Answer) {
 	if q != nil && q.Waiter != nil {
 		if a.Pending { // a delete of several next hops: the last of its operations settles it
 			f.ops[len(f.ops)-1].Waiter = nil
 		}
-		op.Waiter, op.Cookie = q.Waiter, q.Cookie
+		f.op.Waiter, f.op.Cookie = q.Waiter, q.Cookie
 		a.Pending = true
 	}
-	f.ops = append(f.ops, *op)
+	f.ops = append(f.ops, f.op)
 }
 
 // publishDelete publishes that rows leave f.list, which must not hold them any more, or holds only them if they are the whole.

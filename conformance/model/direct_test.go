@@ -1,0 +1,298 @@
+package model_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"pgregory.net/rapid"
+
+	"github.com/vasic-project/vasic/asic"
+	"github.com/vasic-project/vasic/conformance/model"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// direct is a FIB and a chip without a server around them.
+type direct struct {
+	t    *rapid.T
+	fib  *fib.FIB
+	chip *asic.Chip
+
+	mu        sync.Mutex // guards the following fields
+	revision  uint64
+	published []model.Event
+
+	generations map[uint64]uint64 // of the routes listed last
+}
+
+func newDirect(t *rapid.T, s settings) *direct {
+	profile, err := asic.ProfileByName(s.profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &direct{t: t}
+	d.chip, err = asic.New(asic.Config{Profile: profile, Sizes: map[string]uint64{asic.PathIPv4FIB: s.sizes[0], asic.PathIPv6FIB: s.sizes[1]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.chip.SetLatency(0)
+	d.fib = fib.New(d.chip, d)
+	d.setNotify(s.notify)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.chip.Run(ctx, d.fib.Apply)
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	if err := d.chip.Pause(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.fib.Attach(); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Publish implements fib.Sink.
+func (d *direct) Publish(events []fib.Event) uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range events {
+		d.published = append(d.published, model.Event{
+			Kind: [...]string{model.Added, model.Replaced, model.Deleted, model.Flagged}[e.Kind], NLFlags: e.NLFlags,
+			Requested: e.Requested, Silent: e.Silent, Partial: e.Partial, Route: routeOf(&e.Route),
+		})
+	}
+	d.revision += uint64(len(events))
+	return d.revision
+}
+
+// Head implements fib.Sink.
+func (d *direct) Head() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.revision
+}
+
+func (d *direct) events() []model.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events := d.published
+	d.published = nil
+	return events
+}
+
+func flagText(f fib.Flags) string {
+	return map[fib.Flags]string{0: "", fib.FlagOffload: "offload", fib.FlagTrap: "trap", fib.FlagOffloadFailed: "offload_failed"}[f]
+}
+
+func hopOf(n *fib.NextHop) model.Hop {
+	return model.Hop{Gateway: n.Gateway, Device: n.Link.Name, Weight: int(n.Weight)}
+}
+
+func routeOf(v *fib.Route) model.Route {
+	r := model.Route{
+		ID: v.ID, Table: v.Table, Prefix: v.Prefix, TOS: v.TOS, Metric: v.Metric, Type: uint8(v.Info.Type), Protocol: v.Info.Protocol,
+		Scope: uint8(v.Info.Scope), PrefSrc: v.Info.PrefSrc, Flags: flagText(v.Flags),
+	}
+	if v.Reason != fib.ReasonNone {
+		r.Reason = v.Reason.String()
+	}
+	for i := range v.Siblings {
+		h := hopOf(&v.Siblings[i].Info.NextHops[0])
+		h.Flags = flagText(v.Siblings[i].Flags)
+		r.Hops = append(r.Hops, h)
+	}
+	for i := range v.Info.NextHops {
+		if len(v.Siblings) == 0 {
+			r.Hops = append(r.Hops, hopOf(&v.Info.NextHops[i]))
+		}
+	}
+	return r
+}
+
+func requestOf(w model.Want) fib.Request {
+	s := fib.Spec{
+		Table: w.Table, Prefix: w.Prefix, Metric: w.Metric, TOS: w.TOS, Type: fib.Type(w.Type), Protocol: w.Protocol, PrefSrc: w.PrefSrc, Multipath: w.List,
+	}
+	for _, h := range w.Hops {
+		s.NextHops = append(s.NextHops, fib.NextHopSpec{Gateway: h.Gateway, Device: h.Device, Weight: uint16(max(h.Weight, 1))}) //nolint:gosec // small
+	}
+	return fib.Request{Verb: fib.Verb(w.Verb), Spec: s} //nolint:gosec // small
+}
+
+var errnos = map[syscall.Errno]string{
+	syscall.EEXIST: "EEXIST", syscall.ENOENT: "ENOENT", syscall.ESRCH: "ESRCH", syscall.EINVAL: "EINVAL", syscall.EPERM: "EPERM",
+	syscall.ENODEV: "ENODEV", syscall.ENETDOWN: "ENETDOWN", syscall.ENETUNREACH: "ENETUNREACH", syscall.EHOSTUNREACH: "EHOSTUNREACH",
+	syscall.EADDRNOTAVAIL: "EADDRNOTAVAIL",
+}
+
+func errnoOf(err error) string {
+	var e *fib.Error
+	if err != nil && !errors.As(err, &e) {
+		return err.Error()
+	}
+	if err == nil {
+		return ""
+	}
+	return errnos[e.Errno]
+}
+
+func (d *direct) modify(wants []model.Want) []string {
+	_, got := d.race([][]model.Want{wants})
+	return got[0]
+}
+
+// race orders batches by revision. Of those with the same one, that which changed something came first; the others saw it, and changed nothing.
+func (d *direct) race(batches [][]model.Want) (order []int, got [][]string) {
+	type done struct {
+		revision uint64
+		idle     int
+	}
+	results := make([]done, len(batches))
+	got = make([][]string, len(batches))
+	var clients sync.WaitGroup
+	for i, batch := range batches {
+		order = append(order, i)
+		got[i] = make([]string, len(batch))
+		clients.Go(func() {
+			results[i].idle = 1
+			for start := 0; start < len(batch); {
+				end := start
+				var requests []fib.Request
+				for ; end < len(batch) && batch[end].Prefix.Addr().Is4() == batch[start].Prefix.Addr().Is4(); end++ {
+					requests = append(requests, requestOf(batch[end]))
+				}
+				answers := make([]fib.Answer, len(requests))
+				d.fib.Modify(fib.FamilyOf(batch[start].Prefix.Addr()), requests, answers)
+				for j, a := range answers {
+					got[i][start+j] = errnoOf(a.Err)
+					results[i].revision = a.Revision
+					if a.ID != 0 {
+						results[i].idle = 0
+					}
+				}
+				start = end
+			}
+		})
+	}
+	clients.Wait()
+	slices.SortStableFunc(order, func(a, b int) int {
+		if results[a].revision != results[b].revision {
+			return int(results[a].revision) - int(results[b].revision) //nolint:gosec // small
+		}
+		return results[a].idle - results[b].idle
+	})
+	return order, got
+}
+
+func (d *direct) addLink(name string) string {
+	_, err := d.fib.AddLink(name)
+	return errnoOf(err)
+}
+
+func (d *direct) setLink(name string, up, carrier bool) string {
+	_, err := d.fib.SetLink(name, &up, &carrier)
+	return errnoOf(err)
+}
+
+func (d *direct) deleteLink(name string) string { return errnoOf(d.fib.DeleteLink(name)) }
+
+func (d *direct) addAddress(link string, prefix netip.Prefix) string {
+	_, err := d.fib.AddAddress(link, prefix)
+	return errnoOf(err)
+}
+
+func (d *direct) deleteAddress(link string, prefix netip.Prefix) string {
+	return errnoOf(d.fib.DeleteAddress(link, prefix))
+}
+
+func (d *direct) setNotify(settings [2]int) {
+	for i, s := range settings {
+		d.fib.SetNotify(fib.Families[i], fib.NotifySetting(s)) //nolint:gosec // 0 to 2
+	}
+}
+
+func (d *direct) setFailing(fail bool) { d.chip.SetKnobs(asic.Knobs{FailRouteOffload: fail}) }
+
+func (d *direct) setSizes(sizes [2]uint64) {
+	for i, path := range []string{asic.PathIPv4FIB, asic.PathIPv6FIB} {
+		if err := d.chip.SetResource(path, sizes[i]); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+func (d *direct) reload() string {
+	_, err := d.chip.Reload(d.t.Context(), d.fib)
+	return errnoOf(err)
+}
+
+func (d *direct) resume() {
+	d.chip.Resume()
+	if err := d.chip.Idle(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.chip.Pause(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *direct) step(n int) int {
+	done, err := d.chip.Step(d.t.Context(), n)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return done
+}
+
+func (d *direct) routes() (list []model.Route) {
+	d.generations = make(map[uint64]uint64)
+	for _, family := range fib.Families {
+		walk := d.fib.Walk(family, 0, netip.Prefix{})
+		for more := true; more; {
+			_, more = walk.Next(func(v *fib.Route) {
+				list = append(list, routeOf(v))
+				d.generations[v.ID] = v.Generation
+			})
+		}
+	}
+	return list
+}
+
+func (d *direct) generation(id uint64) uint64 { return d.generations[id] }
+
+func (d *direct) occupancy() [2]uint64 {
+	list := d.chip.Resources()
+	return [2]uint64{list[0].Occupancy, list[2].Occupancy}
+}
+
+func (d *direct) entries() (list []model.Entry, generations []uint64, ok bool) {
+	err := d.chip.Inspect(d.t.Context(), func() {
+		d.chip.Entries(func(e asic.Entry) {
+			shown := model.Entry{Table: e.Table, Prefix: e.Prefix.String()}
+			var newest uint64
+			for i, ref := range e.Routes {
+				hops := []model.Hop{{}}
+				if len(ref.Info.NextHops) > 0 {
+					hops = nil
+				}
+				for j := range ref.Info.NextHops {
+					hops = append(hops, hopOf(&ref.Info.NextHops[j]))
+				}
+				hops[0].Flags = flagText(e.Flags[i])
+				shown.Hops = append(shown.Hops, hops)
+				newest = max(newest, ref.Generation)
+			}
+			list, generations = append(list, shown), append(generations, newest)
+		})
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return list, generations, true
+}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/server"
@@ -63,6 +65,14 @@ func newAPIRig(t testing.TB, cfg server.Config) *apiRig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := serveAPI(t, s)
+	t.Cleanup(r.stop)
+	return r
+}
+
+// serveAPI serves a switch over an in-memory connection until somebody stops it.
+func serveAPI(t testing.TB, s *server.Server) *apiRig {
+	t.Helper()
 	r := &apiRig{t: t, s: s, lis: bufconn.Listen(1 << 20), served: make(chan struct{})}
 	go func() {
 		defer close(r.served)
@@ -73,14 +83,13 @@ func newAPIRig(t testing.TB, cfg server.Config) *apiRig {
 	r.cc = r.dial()
 	r.routes, r.watches = vasicv1.NewRouteServiceClient(r.cc), vasicv1.NewWatchServiceClient(r.cc)
 	r.chip, r.links = vasicv1.NewSwitchServiceClient(r.cc), vasicv1.NewLinkServiceClient(r.cc)
-	t.Cleanup(r.stop)
 	return r
 }
 
 // inAPIBubble runs a test in virtual time.
-func inAPIBubble(t *testing.T, cfg server.Config, test func(r *apiRig)) {
+func inAPIBubble(t *testing.T, cfg server.Config, test func(t *testing.T, r *apiRig)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { test(newAPIRig(t, cfg)) })
+	synctest.Test(t, func(t *testing.T) { test(t, newAPIRig(t, cfg)) })
 }
 
 func (r *apiRig) stop() {
@@ -220,6 +229,12 @@ func (r *apiRig) resume() {
 	must(r.chip.Resume(r.ctx(), &vasicv1.ResumeRequest{}))(r.t)
 }
 
+// quiet waits until hardware has settled all it may: a second is more than it needs.
+func (r *apiRig) quiet() {
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
 // everything is what a client can see of a switch, as text. Of two that are equal, nothing was changed in between.
 func (r *apiRig) everything() string {
 	r.t.Helper()
@@ -237,6 +252,22 @@ func (r *apiRig) everything() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// unchanged compares everything with what it was.
+func (r *apiRig) unchanged(before string) {
+	r.t.Helper()
+	was, is := strings.Split(before, "\n"), strings.Split(r.everything(), "\n")
+	for _, line := range is {
+		if !slices.Contains(was, line) {
+			r.t.Errorf("changed: now %s", line)
+		}
+	}
+	for _, line := range was {
+		if !slices.Contains(is, line) {
+			r.t.Errorf("changed: was %s", line)
+		}
+	}
 }
 
 // refused is what a refusal has to say.
@@ -304,3 +335,8 @@ func wantEqual[E comparable](t testing.TB, what string, got, want []E) {
 		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
 	}
 }
+
+// prefixNumber is the i-th of many prefixes.
+func prefixNumber(i int) string { return fmt.Sprintf("198.%d.%d.0/24", i>>8, i&255) }
+
+func protoName(s string) protoreflect.Name { return protoreflect.Name(s) }

@@ -27,11 +27,8 @@ type Chip struct {
 	profile  *Profile
 	complete func([]fib.Result)
 
-	latency          atomic.Int64 // time.Duration
-	failRouteOffload atomic.Bool
-	failRouteDelete  atomic.Bool
-	failReload       atomic.Bool
-	dontAllowReload  atomic.Bool
+	latency atomic.Int64 // time.Duration
+	knobs   [knobCount]atomic.Bool
 
 	queue     queue
 	resources resources
@@ -140,7 +137,7 @@ func (c *Chip) wait(ctx context.Context) {
 
 // Admit implements fib.Hardware: netdevsim's synchronous part (nsim_fib4_prepare_event, nsim_fib6_prepare_event).
 func (c *Chip) Admit(op *fib.Op) error {
-	if op.Kind == fib.OpDelete && c.failRouteDelete.Load() {
+	if op.Kind == fib.OpDelete && c.Knob(FailRouteDelete) {
 		c.queue.push(item{run: c.clear})
 		return errDeleteRefused
 	}

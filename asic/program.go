@@ -147,7 +147,7 @@ func (c *Chip) drop(t *table, pfx netip.Prefix, n uint32) {
 // failure says why an operation fails before the chip has looked at its routes; reason is ReasonNone where it does not.
 func (c *Chip) failure(op *fib.Op, present bool) verdict {
 	switch {
-	case c.failRouteOffload.Load():
+	case c.Knob(FailRouteOffload):
 		return verdict{flags: fib.FlagOffloadFailed, reason: fib.ReasonInjected}
 	case !c.profile.accounting && !present && uint64(c.entries.count[op.Family]) >= c.resources.limit(op.Family):
 		return verdict{flags: fib.FlagOffloadFailed, reason: fib.ReasonTableFull}

@@ -15,7 +15,7 @@ import (
 // Errors: ErrReloadForbidden: nothing was changed. ErrReloadFailed, or what Admit said to a replayed route: the chip is empty and
 // takes no routes until a reload succeeds.
 func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error) {
-	if c.dontAllowReload.Load() {
+	if c.Knob(DontAllowReload) {
 		return 0, errReloadBanned
 	}
 	c.reloading.Lock()
@@ -25,10 +25,10 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 	if err := c.Inspect(ctx, c.clear); err != nil {
 		return 0, fmt.Errorf("empty the chip: %w", err)
 	}
-	c.failRouteOffload.Store(false)
-	c.failRouteDelete.Store(false)
+	c.SetKnob(FailRouteOffload, false)
+	c.SetKnob(FailRouteDelete, false)
 	c.resources.apply()
-	if c.failReload.Load() {
+	if c.Knob(FailReload) {
 		return 0, errReloadBroken
 	}
 	if replayed, err = f.Attach(); err != nil {
@@ -48,26 +48,20 @@ func (c *Chip) Latency() time.Duration { return time.Duration(c.latency.Load()) 
 // SetLatency sets it from the next operation on. Negative means none.
 func (c *Chip) SetLatency(d time.Duration) { c.latency.Store(int64(max(d, 0))) }
 
-// Knobs are the switches that netdevsim has in debugfs.
-type Knobs struct {
-	FailRouteOffload bool // every route programmed fails
-	FailRouteDelete  bool // every delete is refused, and hardware loses everything
-	FailReload       bool // reloads fail half-way
-	DontAllowReload  bool // reloads are refused
-}
+// Knob is a switch that netdevsim has in debugfs. Knobs are read when an operation or a reload reaches the chip.
+type Knob int
 
-// Knobs returns the switches.
-func (c *Chip) Knobs() Knobs {
-	return Knobs{
-		FailRouteOffload: c.failRouteOffload.Load(), FailRouteDelete: c.failRouteDelete.Load(),
-		FailReload: c.failReload.Load(), DontAllowReload: c.dontAllowReload.Load(),
-	}
-}
+// The knobs.
+const (
+	FailRouteOffload Knob = iota // every route programmed fails
+	FailRouteDelete              // every delete is refused, and hardware loses everything
+	FailReload                   // reloads fail half-way
+	DontAllowReload              // reloads are refused
+	knobCount
+)
 
-// SetKnobs sets all switches. They are read when an operation reaches the chip.
-func (c *Chip) SetKnobs(k Knobs) {
-	c.failRouteOffload.Store(k.FailRouteOffload)
-	c.failRouteDelete.Store(k.FailRouteDelete)
-	c.failReload.Store(k.FailReload)
-	c.dontAllowReload.Store(k.DontAllowReload)
-}
+// Knob returns whether a knob is on.
+func (c *Chip) Knob(k Knob) bool { return c.knobs[k].Load() }
+
+// SetKnob turns a knob.
+func (c *Chip) SetKnob(k Knob, on bool) { c.knobs[k].Store(on) }

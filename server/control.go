@@ -23,15 +23,15 @@ const (
 )
 
 func (sw switchService) settings() *vasicv1.Settings {
-	knobs := sw.s.chip.Knobs()
+	chip := sw.s.chip
 	return &vasicv1.Settings{
 		Ipv4NotifyOnFlagChange:  uint32(sw.s.fib.Notify(fib.IPv4)),
 		Ipv6NotifyOnFlagChange:  uint32(sw.s.fib.Notify(fib.IPv6)),
-		FailRouteOffload:        knobs.FailRouteOffload,
-		FailRouteDelete:         knobs.FailRouteDelete,
-		FailReload:              knobs.FailReload,
-		DontAllowReload:         knobs.DontAllowReload,
-		ProgrammingLatency:      durationpb.New(sw.s.chip.Latency()),
+		FailRouteOffload:        chip.Knob(asic.FailRouteOffload),
+		FailRouteDelete:         chip.Knob(asic.FailRouteDelete),
+		FailReload:              chip.Knob(asic.FailReload),
+		DontAllowReload:         chip.Knob(asic.DontAllowReload),
+		ProgrammingLatency:      durationpb.New(chip.Latency()),
 		Ipv6SkipNotifyOnDevDown: sw.s.fib.SkipNotifyOnDown(),
 
 		Ipv4IgnoreRoutesWithLinkdown: sw.s.fib.IgnoreLinkdown(fib.IPv4),
@@ -53,7 +53,6 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 	}
 	sw.s.settingsMu.Lock()
 	defer sw.s.settingsMu.Unlock()
-	knobs := sw.s.chip.Knobs()
 	var apply []func()
 	for _, path := range paths {
 		var bad *refusal
@@ -63,13 +62,13 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 		case "ipv6_notify_on_flag_change":
 			apply, bad = sw.notify(apply, fib.IPv6, path, want.Ipv6NotifyOnFlagChange)
 		case "fail_route_offload":
-			knobs.FailRouteOffload = want.FailRouteOffload
+			apply = append(apply, sw.knob(asic.FailRouteOffload, want.FailRouteOffload))
 		case "fail_route_delete":
-			knobs.FailRouteDelete = want.FailRouteDelete
+			apply = append(apply, sw.knob(asic.FailRouteDelete, want.FailRouteDelete))
 		case "fail_reload":
-			knobs.FailReload = want.FailReload
+			apply = append(apply, sw.knob(asic.FailReload, want.FailReload))
 		case "dont_allow_reload":
-			knobs.DontAllowReload = want.DontAllowReload
+			apply = append(apply, sw.knob(asic.DontAllowReload, want.DontAllowReload))
 		case "programming_latency":
 			d := want.ProgrammingLatency.AsDuration()
 			if want.ProgrammingLatency == nil {
@@ -94,9 +93,10 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 	for _, set := range apply {
 		set()
 	}
-	sw.s.chip.SetKnobs(knobs)
 	return &vasicv1.UpdateSettingsResponse{Settings: sw.settings()}, nil
 }
+
+func (sw switchService) knob(k asic.Knob, on bool) func() { return func() { sw.s.chip.SetKnob(k, on) } }
 
 func (sw switchService) notify(apply []func(), family fib.Family, path string, value uint32) ([]func(), *refusal) {
 	if value > uint32(fib.NotifyFailures) {

@@ -217,7 +217,7 @@ func (d *direct) setNotify(settings [2]int) {
 	}
 }
 
-func (d *direct) setFailing(fail bool) { d.chip.SetKnobs(asic.Knobs{FailRouteOffload: fail}) }
+func (d *direct) setFailing(fail bool) { d.chip.SetKnob(asic.FailRouteOffload, fail) }
 
 func (d *direct) setSizes(sizes [2]uint64) {
 	for i, path := range []string{asic.PathIPv4FIB, asic.PathIPv6FIB} {

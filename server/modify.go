@@ -118,11 +118,17 @@ func (m *modifyStream) send() (finished bool, err error) {
 
 // read carries out what the client sends until it ends.
 func (m *modifyStream) read() {
-	err := m.readAll()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.done, m.err = true, err
-	m.signal()
+	var err error
+	defer func() {
+		if p := recover(); p != nil { // gRPC's interceptor sees the handler's goroutine only
+			err = m.s.panicked(m.stream.Context(), p)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.done, m.err = true, err
+		m.signal()
+	}()
+	err = m.readAll()
 }
 
 func (m *modifyStream) readAll() error {

@@ -36,11 +36,7 @@ func (s *Server) options() []grpc.ServerOption {
 		logging.WithLevels(logLevel),
 		logging.WithFieldsFromContext(func(context.Context) logging.Fields { return nil }),
 	}
-	recovered := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
-		s.metrics.panics.Inc()
-		s.cfg.Logger.ErrorContext(ctx, "a call panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		return status.Error(codes.Internal, "internal error: the call panicked; see the server's log")
-	})
+	recovered := recovery.WithRecoveryHandlerContext(s.panicked)
 	return append([]grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec.Codec{}),
 		grpc.ChainUnaryInterceptor(s.metrics.grpc.UnaryServerInterceptor(), logging.UnaryServerInterceptor(logger, logOptions...), recovery.UnaryServerInterceptor(recovered)),
@@ -50,6 +46,13 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: serverPing, Timeout: serverPingTimeout}),
 	}, s.cfg.GRPCOptions...)
+}
+
+// panicked is what a call ends with that panicked.
+func (s *Server) panicked(ctx context.Context, p any) error {
+	s.metrics.panics.Inc()
+	s.cfg.Logger.ErrorContext(ctx, "a call panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return status.Error(codes.Internal, "internal error: the call panicked; see the server's log")
 }
 
 // endForeignStreams ends streams of health and reflection when the switch stops; they would go on as long as their client likes. The

@@ -24,6 +24,7 @@ type direct struct {
 	mu        sync.Mutex // guards the following fields
 	revision  uint64
 	published []model.Event
+	ends      []model.Settled
 
 	generations map[uint64]uint64 // of the routes listed last
 }
@@ -86,6 +87,25 @@ func (d *direct) events() []model.Event {
 	return events
 }
 
+// Settle implements fib.Waiter.
+func (d *direct) Settle(cookie uint64, outcome fib.Outcome, reason fib.Reason) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	end := model.Settled{Ticket: int(cookie), Outcome: outcome.String()} //nolint:gosec // small
+	if reason != fib.ReasonNone {
+		end.Outcome += " " + reason.String()
+	}
+	d.ends = append(d.ends, end)
+}
+
+func (d *direct) settled() ([]model.Settled, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ends := d.ends
+	d.ends = nil
+	return ends, true
+}
+
 func flagText(f fib.Flags) string {
 	return map[fib.Flags]string{0: "", fib.FlagOffload: "offload", fib.FlagTrap: "trap", fib.FlagOffloadFailed: "offload_failed"}[f]
 }
@@ -115,14 +135,14 @@ func routeOf(v *fib.Route) model.Route {
 	return r
 }
 
-func requestOf(w model.Want) fib.Request {
+func (d *direct) requestOf(w model.Want) fib.Request {
 	s := fib.Spec{
 		Table: w.Table, Prefix: w.Prefix, Metric: w.Metric, TOS: w.TOS, Type: fib.Type(w.Type), Protocol: w.Protocol, PrefSrc: w.PrefSrc, Multipath: w.List,
 	}
 	for _, h := range w.Hops {
 		s.NextHops = append(s.NextHops, fib.NextHopSpec{Gateway: h.Gateway, Device: h.Device, Weight: uint16(max(h.Weight, 1))}) //nolint:gosec // small
 	}
-	return fib.Request{Verb: fib.Verb(w.Verb), Spec: s} //nolint:gosec // small
+	return fib.Request{Verb: fib.Verb(w.Verb), Spec: s, Waiter: d, Cookie: uint64(w.Ticket)} //nolint:gosec // small
 }
 
 var errnos = map[syscall.Errno]string{
@@ -165,7 +185,7 @@ func (d *direct) race(batches [][]model.Want) (order []int, got [][]string) {
 				end := start
 				var requests []fib.Request
 				for ; end < len(batch) && batch[end].Prefix.Addr().Is4() == batch[start].Prefix.Addr().Is4(); end++ {
-					requests = append(requests, requestOf(batch[end]))
+					requests = append(requests, d.requestOf(batch[end]))
 				}
 				answers := make([]fib.Answer, len(requests))
 				d.fib.Modify(fib.FamilyOf(batch[start].Prefix.Addr()), requests, answers)

@@ -44,13 +44,25 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 	return f.resolved, nil
 }
 
+// hop starts to resolve a next hop: its link is the one that it names, or still nil.
+func (f *family) hop(n *NextHopSpec) (NextHop, *Error) {
+	hop := NextHop{Gateway: n.Gateway, Weight: max(n.Weight, 1), Onlink: n.Onlink}
+	if n.Device == "" {
+		return hop, nil
+	}
+	if hop.Link = f.fib.links.byName[n.Device]; hop.Link == nil {
+		return hop, errNoLink(n.Device)
+	}
+	return hop, nil
+}
+
 // hops4 resolves the next hops of an IPv4 route into f.hops (fib_check_nh).
 func (f *family) hops4(s *Spec, want *Info) *Error {
 	if want.Type.rejects() {
 		return nil
 	}
 	if len(s.NextHops) == 0 {
-		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a route of this type needs a next hop"}
+		return errNoWay("a route of this type needs a next hop")
 	}
 	if want.Scope > ScopeHost {
 		return invalid("Invalid scope", "")
@@ -60,18 +72,15 @@ func (f *family) hops4(s *Spec, want *Info) *Error {
 	}
 	for i := range s.NextHops {
 		n := &s.NextHops[i]
-		hop := NextHop{Gateway: n.Gateway, Weight: max(n.Weight, 1), Onlink: n.Onlink}
-		if n.Device != "" {
-			if hop.Link = f.fib.links.byName[n.Device]; hop.Link == nil {
-				return errNoLink(n.Device)
-			}
+		hop, err := f.hop(n)
+		if err != nil {
+			return err
 		}
-		var err *Error
 		switch {
 		case want.Scope == ScopeHost && n.Gateway.IsValid():
 			err = invalid("Route with host scope can not have a gateway", "")
 		case hop.Link == nil && !n.Gateway.IsValid():
-			err = &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a next hop needs a gateway or a device"}
+			err = errNoWay("a next hop needs a gateway or a device")
 		case want.Scope == ScopeHost: // local addresses may be on a link that is down
 		case !n.Gateway.IsValid():
 			if !hop.Link.Up {
@@ -149,24 +158,21 @@ func (f *family) hops6(s *Spec, want *Info) *Error {
 		return nil
 	}
 	if len(s.NextHops) == 0 {
-		return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a route of this type needs a next hop"}
+		return errNoWay("a route of this type needs a next hop")
 	}
 	for i := range s.NextHops {
 		n := &s.NextHops[i]
-		hop := NextHop{Gateway: n.Gateway, Weight: max(n.Weight, 1), Onlink: n.Onlink}
-		if n.Device != "" {
-			if hop.Link = f.fib.links.byName[n.Device]; hop.Link == nil {
-				return errNoLink(n.Device)
-			}
+		hop, err := f.hop(n)
+		if err != nil {
+			return err
 		}
-		var err *Error
 		switch {
 		case s.multipath() && !n.Gateway.IsValid():
 			err = invalid("Device only routes can not be added for IPv6 using the multipath API", "")
 		case n.Gateway.IsValid():
 			err = f.gateway6(&hop, s.Table)
 		case hop.Link == nil:
-			err = &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: "a next hop needs a gateway or a device"}
+			err = errNoWay("a next hop needs a gateway or a device")
 		}
 		if err == nil && !hop.Link.Up && want.Type != TypeLocal {
 			err = errLinkDown("Nexthop device is not up", hop.Link)
@@ -247,6 +253,11 @@ func (f *family) via6FromIPv4(hop *NextHop) *Error {
 		err = errLinkDown("Nexthop device is not up", hop.Link)
 	}
 	return err
+}
+
+// errNoWay is what the kernel says to a route that names no link at all: no such device.
+func errNoWay(detail string) *Error {
+	return &Error{Err: ErrLinkNotFound, Errno: syscall.ENODEV, Detail: detail}
 }
 
 func errLinkDown(kernel string, l *Link) *Error {

@@ -266,7 +266,7 @@ func TestAFullQueueHoldsTheSenderBackAndLosesNothing(t *testing.T) {
 
 		r.resume()
 		settled := 0
-		results := append(accepted, s.rest()...)
+		results := slices.Concat(accepted, s.rest())
 		<-finished
 		next := uint64(0)
 		for _, res := range results {
@@ -281,6 +281,38 @@ func TestAFullQueueHoldsTheSenderBackAndLosesNothing(t *testing.T) {
 		}
 		if next != total || settled != total {
 			t.Errorf("of %d operations %d were accepted and %d settled", total, next, settled)
+		}
+	})
+}
+
+// Answers that nobody reads do not pile up: the switch stops reading as well.
+func TestAClientThatDoesNotReadIsHeldBackAndLosesNothing(t *testing.T) {
+	const batchSize, total = 500, 30_000
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		s := r.stream()
+		sent := 0
+		go func() {
+			batch := slices.Repeat([]*vasicv1.RouteOperation{{Id: 1 << 60, Action: actionReplace, Route: good6()}}, batchSize)
+			for ; sent < total; sent += batchSize {
+				s.send(batch...)
+			}
+			s.closeSend()
+		}()
+		r.quiet()
+		first, done := sent, r.status().Revision
+		time.Sleep(time.Minute / 2)
+		synctest.Wait()
+		if now := r.status().Revision; sent != first || first >= total || now != done || now >= total {
+			t.Errorf("not held back: %d sent, %d done; half a minute later %d and %d of %d", first, done, sent, now, total)
+		}
+		results := s.rest()
+		for i, res := range results {
+			if res.Id != 1<<60 || res.Status != statusAccepted || i > 0 && res.Revision <= results[i-1].Revision {
+				t.Fatalf("answer %d: %v", i, res)
+			}
+		}
+		if len(results) != total {
+			t.Errorf("%d answers, want %d", len(results), total)
 		}
 	})
 }

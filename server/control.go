@@ -17,10 +17,10 @@ type switchService struct {
 	s *Server
 }
 
-const (
-	maxLatency = time.Hour
-	maxSteps   = 1_000_000
-)
+// MaxLatency is the longest time that programming one route can be set to take.
+const MaxLatency = time.Hour
+
+const maxSteps = 1_000_000
 
 func (sw switchService) settings() *vasicv1.Settings {
 	chip := sw.s.chip
@@ -73,8 +73,8 @@ func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSet
 			d := want.ProgrammingLatency.AsDuration()
 			if want.ProgrammingLatency == nil {
 				bad = malformed("settings."+path, "is missing")
-			} else if want.ProgrammingLatency.CheckValid() != nil || d < 0 || d > maxLatency {
-				bad = invalid(vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE, "settings."+path, "%v is not between 0 and %v", d, maxLatency)
+			} else if want.ProgrammingLatency.CheckValid() != nil || d < 0 || d > MaxLatency {
+				bad = invalid(vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE, "settings."+path, "%v is not between 0 and %v", d, MaxLatency)
 			}
 			apply = append(apply, func() { sw.s.chip.SetLatency(d) })
 		case "ipv6_skip_notify_on_dev_down":

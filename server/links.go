@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -18,6 +20,7 @@ type linkService struct {
 const (
 	linkTypeDummy    = "dummy"
 	linkTypeLoopback = "loopback"
+	loopbackName     = "lo"
 	maxLinkName      = 15 // IFNAMSIZ less the closing 0
 )
 
@@ -31,6 +34,33 @@ func linkMessage(l fib.LinkInfo) *vasicv1.Link {
 
 func addressMessage(a fib.Address) *vasicv1.Address {
 	return &vasicv1.Address{Link: a.Link, Prefix: a.Prefix.String(), Secondary: a.Secondary}
+}
+
+// Check says what is wrong with a link that a switch shall start with; nil if nothing is.
+func (l Link) Check() error {
+	if bad := checkLinkName("name", l.Name); bad != nil {
+		return bad
+	}
+	if l.Name == loopbackName {
+		return malformed("name", "%q is there already", l.Name)
+	}
+	for i, a := range l.Addresses {
+		if bad := checkAddress("address", a); bad != nil {
+			return bad
+		}
+		if slices.Contains(l.Addresses[:i], a) {
+			return malformed("address", "%v is given twice", a)
+		}
+	}
+	return nil
+}
+
+// checkAddress refuses what no link can have.
+func checkAddress(field string, pfx netip.Prefix) *refusal {
+	if a := pfx.Addr(); !pfx.IsValid() || a.Is4In6() || a.IsUnspecified() || a.IsMulticast() {
+		return malformed(field, "%v is not an address that a link can have", a)
+	}
+	return nil
 }
 
 // checkLinkName follows dev_valid_name.
@@ -119,8 +149,8 @@ func (ls linkService) CreateAddress(_ context.Context, req *vasicv1.CreateAddres
 	if bad != nil {
 		return nil, bad
 	}
-	if a := pfx.Addr(); a.IsUnspecified() || a.IsMulticast() {
-		return nil, malformed("address.prefix", "%v is not an address that a link can have", a)
+	if bad := checkAddress("address.prefix", pfx); bad != nil {
+		return nil, bad
 	}
 	a, err := ls.s.fib.AddAddress(req.Address.Link, pfx)
 	if err != nil {

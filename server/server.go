@@ -156,13 +156,13 @@ func (s *Server) start() error {
 	}
 	up := true
 	if s.cfg.LoopbackUp {
-		if _, err := s.fib.SetLink("lo", &up, nil); err != nil {
+		if _, err := s.fib.SetLink(loopbackName, &up, nil); err != nil {
 			return err
 		}
 	}
 	for _, l := range s.cfg.Links {
-		if bad := checkLinkName("link", l.Name); bad != nil {
-			return bad
+		if err := l.Check(); err != nil {
+			return fmt.Errorf("link %q: %w", l.Name, err)
 		}
 		if _, err := s.fib.AddLink(l.Name); err != nil {
 			return err

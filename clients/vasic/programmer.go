@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/vasic-project/vasic/api/codec"
@@ -51,6 +53,7 @@ type ProgrammerOptions struct {
 //
 // When the stream fails, what became of the operations without an answer is not known: list or watch to find out.
 type Programmer struct {
+	ended   func() error // why the caller's context is over; nil while it is not
 	stream  vasicv1.RouteService_ModifyRoutesClient
 	cancel  context.CancelFunc
 	options ProgrammerOptions
@@ -81,13 +84,13 @@ func (c *Client) NewProgrammer(ctx context.Context, options ProgrammerOptions) (
 		options.MaxInFlight = DefaultMaxInFlight
 	}
 	options.MaxInFlight = max(options.MaxInFlight, options.BatchSize)
-	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.Routes.ModifyRoutes(ctx)
+	streamCtx, cancel := context.WithCancel(ctx)
+	stream, err := c.Routes.ModifyRoutes(streamCtx)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	p := &Programmer{stream: stream, cancel: cancel, options: options, done: make(chan struct{})}
+	p := &Programmer{ended: func() error { return contextErr(ctx) }, stream: stream, cancel: cancel, options: options, done: make(chan struct{})}
 	p.room.L = &p.window
 	go p.receive()
 	return p, nil
@@ -157,7 +160,7 @@ func (p *Programmer) Close() error {
 	}
 	unanswered := p.inFlight + unsent
 	if err == nil && unanswered+p.settling > 0 {
-		err = errEnded
+		err = p.early()
 	}
 	if err == nil {
 		return nil
@@ -180,7 +183,7 @@ func (p *Programmer) flush() error {
 	}
 	p.window.Unlock()
 	if errors.Is(err, io.EOF) {
-		return errEnded
+		return p.early()
 	}
 	if err != nil || p.count == 0 {
 		return err
@@ -189,21 +192,37 @@ func (p *Programmer) flush() error {
 	p.batch, p.count = nil, 0
 	if err := p.stream.SendMsg(message); errors.Is(err, io.EOF) {
 		<-p.done // where the reason is
-		return p.ended()
+		return p.over()
 	} else if err != nil {
 		return err
 	}
 	return nil
 }
 
-// ended is why the stream is over, for a caller that wanted to go on.
-func (p *Programmer) ended() error {
+// contextErr is ctx.Err(), and the deadline's error also in the moment before the context has noticed: the switch sees the deadline by itself.
+func contextErr(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
+// over is why the stream is over, for a caller that wanted to go on.
+func (p *Programmer) over() error {
 	p.window.Lock()
 	defer p.window.Unlock()
 	if errors.Is(p.failure, io.EOF) {
-		return errEnded
+		return p.early()
 	}
 	return p.failure
+}
+
+// early is why a stream that ended with OK ended too early: its context did, and the switch's OK came first, or the switch had enough.
+func (p *Programmer) early() error {
+	if err := p.ended(); err != nil {
+		return asError(status.FromContextError(err).Err())
+	}
+	return errEnded
 }
 
 // receive delivers answers until the stream is over. It runs in a goroutine of its own.

@@ -103,10 +103,13 @@ func (c *config) register() {
 func (c *config) finish() error {
 	if c.latency != "" {
 		d, err := time.ParseDuration(c.latency)
-		if err != nil || d < 0 {
-			return fmt.Errorf("latency: %q is not a time like 1ms", c.latency)
+		if err != nil || d < 0 || d > server.MaxLatency {
+			return fmt.Errorf("latency: %q is not a time like 1ms, at most %v", c.latency, server.MaxLatency)
 		}
 		c.server.Latency = &d
+	}
+	if c.drainTimeout < 0 {
+		return fmt.Errorf("drain-timeout: %v is less than 0", c.drainTimeout)
 	}
 	for _, n := range []struct {
 		name  string

@@ -76,6 +76,12 @@ func (p *portFlag) Set(text string) error {
 		}
 		l.Addresses = append(l.Addresses, pfx)
 	}
+	if err := l.Check(); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(*p, func(o server.Link) bool { return o.Name == l.Name }) {
+		return fmt.Errorf("%q is given twice", l.Name)
+	}
 	*p = append(*p, l)
 	return nil
 }

@@ -42,6 +42,30 @@ func (e *encoder) appendRoute(dst []byte, field protowire.Number, r *fib.Route) 
 	return e.appendField(dst, field, &e.route)
 }
 
+// pieces are encoded routes, cut so that none is much larger than maxMessageBytes.
+type pieces struct {
+	encoder encoder
+	field   protowire.Number // of the routes in their message
+	list    [][]byte
+}
+
+// add encodes one more route. It must be called as an encoder's methods.
+func (p *pieces) add(r *fib.Route) {
+	n := len(p.list)
+	if n == 0 || len(p.list[n-1]) >= maxMessageBytes {
+		p.list = append(p.list, nil)
+		n++
+	}
+	p.list[n-1] = p.encoder.appendRoute(p.list[n-1], p.field, r)
+}
+
+// take returns what there is and starts anew.
+func (p *pieces) take() [][]byte {
+	list := p.list
+	p.list = nil
+	return list
+}
+
 // message returns the route as a message of its own.
 func (e *encoder) message(r *fib.Route) *vasicv1.Route {
 	e.fill(r)

@@ -125,20 +125,19 @@ func (r routeService) ListRoutes(req *vasicv1.ListRoutesRequest, stream grpc.Ser
 	if bad != nil {
 		return bad
 	}
-	var enc encoder
+	out := pieces{field: fieldListRoutes}
 	for _, w := range f.walks(r.s.fib) {
 		for {
-			var out []byte
 			_, more := w.Next(func(v *fib.Route) {
 				if f.matches(v) {
-					out = enc.appendRoute(out, fieldListRoutes, v)
+					out.add(v)
 				}
 			})
 			if !more {
 				break
 			}
-			if len(out) > 0 {
-				if err := stream.SendMsg(codec.Raw{out}); err != nil {
+			for _, routes := range out.take() {
+				if err := stream.SendMsg(codec.Raw{routes}); err != nil {
 					return err
 				}
 			}

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// watchBatchBytes is how much one message of events holds at most: well below gRPC's default limit of 4 MiB.
-	watchBatchBytes = 256 << 10
+	// maxMessageBytes is where a message of events or routes ends, and may end one event or route later: well below gRPC's default limit of 4 MiB.
+	maxMessageBytes = 256 << 10
 
 	defaultBookmarkInterval = 10 * time.Second
 	minBookmarkInterval     = 100 * time.Millisecond
@@ -90,23 +90,22 @@ func (w watchService) Watch(req *vasicv1.WatchRequest, stream grpc.ServerStreami
 // list sends the snapshot and remembers of which moment each part is.
 func (w *watch) list() error {
 	w.snapshot = newSnapshot()
-	var enc encoder
+	routes := pieces{field: fieldSnapshotRoutes}
 	for _, family := range w.filter.families {
 		walk := w.s.fib.Walk(family, w.filter.table, w.filter.within)
 		for {
-			var routes []byte
 			chunk, more := walk.Next(func(v *fib.Route) {
 				if w.filter.selects(v) {
-					routes = enc.appendRoute(routes, fieldSnapshotRoutes, v)
+					routes.add(v)
 				}
 			})
 			if !more {
 				break
 			}
 			w.snapshot.add(family, w.s.journal.sourceNumber(chunk.Source), &chunk)
-			if len(routes) > 0 {
-				head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(routes)))
-				if err := w.stream.SendMsg(codec.Raw{head, routes}); err != nil {
+			for _, piece := range routes.take() {
+				head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(piece)))
+				if err := w.stream.SendMsg(codec.Raw{head, piece}); err != nil {
 					return err
 				}
 			}
@@ -134,7 +133,7 @@ func (w *watch) catchUp(to uint64) error {
 
 // next waits for events and sends those that match.
 func (w *watch) next(ctx context.Context, match func(*meta) bool) error {
-	if err := w.reader.Next(ctx, &w.batch, watchBatchBytes, match); err != nil {
+	if err := w.reader.Next(ctx, &w.batch, maxMessageBytes, match); err != nil {
 		return err
 	}
 	if w.batch.Events == 0 {

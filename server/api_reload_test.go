@@ -111,6 +111,7 @@ func TestReloadProgramsEverythingAgain(t *testing.T) {
 					if res.Replayed < uint64(len(before))/2 {
 						t.Errorf("replayed %v of %d", res, len(before))
 					}
+					r.quiet()
 					if s := r.status(); paused && (s.QueueLength != res.Replayed || !s.Paused) {
 						t.Errorf("%d in the queue of %d replayed; paused: %v", s.QueueLength, res.Replayed, s.Paused)
 					}

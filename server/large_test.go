@@ -25,7 +25,9 @@ func TestRoutesWithManyNextHopsFitIntoMessages(t *testing.T) {
 		if n := len(r.list(&vasicv1.RouteFilter{WithinPrefix: "20.0.0.0/8"})); n != routes {
 			t.Errorf("%d routes listed, want %d", n, routes)
 		}
-		w, err := vasicv1.NewWatchServiceClient(r.dial()).Watch(r.ctx(), &vasicv1.WatchRequest{})
+		conn := r.dial()
+		defer conn.Close()
+		w, err := vasicv1.NewWatchServiceClient(conn).Watch(r.ctx(), &vasicv1.WatchRequest{})
 		seen := 0
 		for m := new(vasicv1.WatchResponse); err == nil && m.Synced == nil; m, err = w.Recv() {
 			seen += len(m.GetSnapshot().GetRoutes())

@@ -50,6 +50,7 @@ var (
 	errDeleteMissing = &Error{Err: ErrNotFound, Errno: syscall.ESRCH}
 	errChangeMissing = &Error{Err: ErrNotFound, Errno: syscall.ENOENT}
 	errNoMatch6      = &Error{Err: ErrNotFound, Errno: syscall.ENOENT, Kernel: "Can not replace route - no match found"}
+	errTooManyHops   = invalid("", "a route has at most 256 next hops")
 	errNoTable       = &Error{Err: ErrTableNotFound, Errno: syscall.ESRCH, Kernel: "FIB table does not exist"}
 )
 

@@ -19,7 +19,7 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 		return nil, &Error{Err: ErrAddressNotLocal, Errno: syscall.EINVAL, Kernel: f.rules.badSource, Detail: s.PrefSrc.String()}
 	}
 	if len(s.NextHops) > MaxNextHops {
-		return nil, invalid("", "a route has at most 256 next hops")
+		return nil, errTooManyHops
 	}
 	if want.Type.rejects() && len(s.NextHops) > 0 && f.af == IPv4 {
 		return nil, invalid("Gateway, device and multipath can not be specified for this route type", "")

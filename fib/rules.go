@@ -123,6 +123,7 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 	if verb == Append {
 		p.nlflags |= NLAppend
 	}
+	siblings := 0
 	for _, n := range f.list[start:end] {
 		have := f.infoOf(n)
 		if have.NextHops[0].Link == info.NextHops[0].Link && have.NextHops[0].Gateway == info.NextHops[0].Gateway {
@@ -130,7 +131,11 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 		}
 		if have.hasGateway() && info.hasGateway() {
 			p.id = f.rows.at(n).id
+			siblings++
 		}
+	}
+	if siblings >= MaxNextHops {
+		return placement{}, errTooManyHops
 	}
 	return p, nil
 }

@@ -287,7 +287,7 @@ func TestAFullQueueHoldsTheSenderBackAndLosesNothing(t *testing.T) {
 
 // Answers that nobody reads do not pile up: the switch stops reading as well.
 func TestAClientThatDoesNotReadIsHeldBackAndLosesNothing(t *testing.T) {
-	const batchSize, total = 500, 30_000
+	const batchSize, total = 500, 120_000
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 		s := r.stream()
 		sent := 0

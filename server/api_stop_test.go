@@ -192,7 +192,7 @@ func TestTheDeadlineOfStopCutsOff(t *testing.T) {
 		if err := <-said; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Stop: %v", err)
 		}
-		if took := time.Since(started); took != 5*time.Second {
+		if took := time.Since(started); took != 5*time.Second*3/4 { // the rest is for goodbye, which here takes no time
 			t.Errorf("stopping took %v", took)
 		}
 		if err := <-waited; status.Code(err) != codes.Unavailable {

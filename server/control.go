@@ -166,6 +166,9 @@ func (sw switchService) Reload(ctx context.Context, _ *vasicv1.ReloadRequest) (*
 }
 
 func (sw switchService) Pause(ctx context.Context, _ *vasicv1.PauseRequest) (*vasicv1.PauseResponse, error) {
+	if sw.s.isStopping() {
+		return nil, errShuttingDown
+	}
 	if err := sw.s.chip.Pause(ctx); err != nil {
 		return nil, statusOf(err)
 	}

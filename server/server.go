@@ -187,20 +187,25 @@ func (s *Server) complete(results []fib.Result) {
 
 // reserve waits for room in the programming queue, unless the switch is stopping.
 func (s *Server) reserve(ctx context.Context) error {
-	select {
-	case <-s.stopping:
+	if s.isStopping() {
 		return errShuttingDown
-	default:
 	}
 	return s.chip.Reserve(ctx)
 }
 
-// admitWatcher counts a watcher in and returns what counts it out.
-func (s *Server) admitWatcher() (release func(), err error) {
+func (s *Server) isStopping() bool {
 	select {
 	case <-s.stopping:
-		return nil, errShuttingDown
+		return true
 	default:
+		return false
+	}
+}
+
+// admitWatcher counts a watcher in and returns what counts it out.
+func (s *Server) admitWatcher() (release func(), err error) {
+	if s.isStopping() {
+		return nil, errShuttingDown
 	}
 	if s.watchers.Add(1) > int64(s.cfg.MaxWatchers) {
 		s.watchers.Add(-1)
@@ -227,11 +232,22 @@ func (s *Server) Stop(ctx context.Context) (err error) {
 	return err
 }
 
+// drainTime leaves a quarter of the time that ctx gives for saying goodbye to watchers.
+func drainTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/4))
+}
+
 func (s *Server) stop(ctx context.Context) error {
 	s.health.Shutdown()
 	close(s.stopping)
 	s.chip.Resume()
-	err := s.chip.Idle(ctx)
+	drainCtx, cancel := drainTime(ctx)
+	err := s.chip.Idle(drainCtx)
+	cancel()
 	s.journal.log.Close()
 	close(s.stopped)
 	done := make(chan struct{})

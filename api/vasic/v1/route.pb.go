@@ -597,7 +597,7 @@ type Route struct {
 	Scope *uint32 `protobuf:"varint,7,opt,name=scope,proto3,oneof" json:"scope,omitempty"`
 	// Preferred source address; must be an address of this switch. Empty: none; in a delete: any.
 	Prefsrc string `protobuf:"bytes,8,opt,name=prefsrc,proto3" json:"prefsrc,omitempty"`
-	// Where packets go. Required for unicast; at most 256. None for blackhole, unreachable, prohibit and throw. In a delete: none means any.
+	// Where packets go. Required for unicast; at most 256, for an IPv6 multipath route all siblings together. None for blackhole, unreachable, prohibit and throw. In a delete: none means any.
 	NextHops []*NextHop `protobuf:"bytes,9,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
 	// Transport parameters. Absent: none; in a delete: any.
 	Metrics *RouteMetrics `protobuf:"bytes,10,opt,name=metrics,proto3" json:"metrics,omitempty"`

@@ -54,7 +54,7 @@ type SwitchServiceClient interface {
 	// is queued. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
-	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent.
+	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
 	Pause(ctx context.Context, in *PauseRequest, opts ...grpc.CallOption) (*PauseResponse, error)
 	// Step lets a paused programming goroutine do up to so many operations and answers when they are done. Codes: FAILED_PRECONDITION (NOT_PAUSED),
 	// INVALID_ARGUMENT (OUT_OF_RANGE).
@@ -183,7 +183,7 @@ type SwitchServiceServer interface {
 	// is queued. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
-	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent.
+	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
 	Pause(context.Context, *PauseRequest) (*PauseResponse, error)
 	// Step lets a paused programming goroutine do up to so many operations and answers when they are done. Codes: FAILED_PRECONDITION (NOT_PAUSED),
 	// INVALID_ARGUMENT (OUT_OF_RANGE).

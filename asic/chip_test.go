@@ -248,6 +248,34 @@ func TestFullTableRefusesOrFailsAsTheProfileSays(t *testing.T) {
 	})
 }
 
+// nothing is a log that keeps nothing.
+type nothing struct{}
+
+func (nothing) Publish([]fib.Event) uint64 { return 0 }
+func (nothing) Head() uint64               { return 0 }
+
+func TestReloadGoesOnWhenItsCallerGoesAway(t *testing.T) {
+	inBubble(t, asic.Config{Profile: asic.Netdevsim}, func(r *rig) {
+		f := fib.New(r.Chip, nothing{})
+		if _, err := f.Attach(); err != nil { // ::1
+			r.t.Fatal(err)
+		}
+		r.SetLatency(time.Second)
+		r.submit(r.op(fib.OpReplace, fib.IPv4, 1, 1))
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Millisecond)
+		defer cancel()
+		if n, err := r.Reload(ctx, f); n != 1 || err != nil {
+			r.t.Errorf("reload: %d replayed, %v", n, err)
+		}
+		if r.Stats().ReloadFailed {
+			r.t.Error("the reload is said to have failed")
+		}
+		if _, err := r.Reload(ctx, f); !errors.Is(err, context.DeadlineExceeded) || r.Stats().ReloadFailed {
+			r.t.Errorf("a reload that nobody waits for any more began: %v", err)
+		}
+	})
+}
+
 func TestSiblingsJoinAndLeaveAnEntry(t *testing.T) {
 	inBubble(t, asic.Config{}, func(r *rig) {
 		r.submit(r.op(fib.OpReplace, fib.IPv6, 1, 1, 2))

@@ -10,7 +10,7 @@ import (
 
 // Reload empties the chip, puts new resource sizes into force, and programs the FIB's candidates again, as `devlink dev reload` does. It
 // finishes what is queued first, also while the chip is paused, and returns when the replay is queued, with the number of
-// entries. fail_route_offload and fail_route_delete are switched off.
+// entries. fail_route_offload and fail_route_delete are switched off. Once begun it goes on to its end, whatever becomes of ctx.
 //
 // Errors: ErrReloadForbidden: nothing was changed. ErrReloadFailed, or what Admit said to a replayed route: the chip is empty and
 // takes no routes until a reload succeeds.
@@ -20,6 +20,10 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 	}
 	c.reloading.Lock()
 	defer c.reloading.Unlock()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	ctx = context.WithoutCancel(ctx) // half a reload would leave the chip empty
 	f.Detach()
 	c.reloadFailed.Store(true) // until it has not
 	if err := c.Inspect(ctx, c.clear); err != nil {

@@ -51,7 +51,7 @@ type SwitchServiceClient interface {
 	// occupancy. Idempotent. Codes: NOT_FOUND (RESOURCE_NOT_FOUND).
 	UpdateResource(ctx context.Context, in *UpdateResourceRequest, opts ...grpc.CallOption) (*UpdateResourceResponse, error)
 	// Reload empties the chip, applies the resource sizes, resets fail_route_offload and fail_route_delete, and programs every route again, as `devlink dev reload`. It answers when the replay
-	// is queued. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
+	// is queued, and once begun is carried out even if the client goes away. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
 	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
@@ -180,7 +180,7 @@ type SwitchServiceServer interface {
 	// occupancy. Idempotent. Codes: NOT_FOUND (RESOURCE_NOT_FOUND).
 	UpdateResource(context.Context, *UpdateResourceRequest) (*UpdateResourceResponse, error)
 	// Reload empties the chip, applies the resource sizes, resets fail_route_offload and fail_route_delete, and programs every route again, as `devlink dev reload`. It answers when the replay
-	// is queued. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
+	// is queued, and once begun is carried out even if the client goes away. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
 	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).

@@ -105,7 +105,7 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 		}
 	}
 	if err != nil {
-		f.rollBack(d, undo, first.nlflags)
+		f.rollBack(d, undo, first.nlflags, tell)
 		a.Err = err
 		return
 	}
@@ -142,13 +142,17 @@ func (f *family) unlink(p placement) {
 }
 
 // rollBack takes back an insert that failed. For an IPv6 next-hop list whose first rows were in already, the kernel tells
-// users that they came and went (ip6_route_multipath_add), so that is published, too; hardware has heard of none of it.
-func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16) {
+// users that they came and went (ip6_route_multipath_add), so that is published, too. Hardware, which has heard of none of it, is told that each goes,
+// as the kernel does; unless it was hardware that refused.
+func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16, refused bool) {
 	if d.list && len(f.added) > 0 && !d.verb.replaces() {
 		first := f.group(f.added[0], nil)[0]
 		f.publish(Event{Kind: RouteAdded, NLFlags: nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, first)})
 		for _, n := range f.added {
 			f.list = slices.DeleteFunc(f.list, func(m uint32) bool { return m == n })
+			if !refused {
+				f.tellGone(d, n)
+			}
 			f.publishDelete(d.table, d.prefix, []uint32{n}, d.requested, false)
 		}
 	}
@@ -156,6 +160,18 @@ func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16) {
 		f.drop(n)
 	}
 	f.list = append(f.list[:0], undo...)
+}
+
+// tellGone queues the Delete of one sibling of the candidate that hardware never saw.
+func (f *family) tellGone(d *draft, n uint32) {
+	if !f.attached || len(f.list) == 0 || f.rows.at(f.list[0]).id != f.rows.at(n).id {
+		return
+	}
+	f.op = Op{Kind: OpDelete, Family: f.af, Table: d.table.id, Prefix: d.prefix, Source: d.table.source, Accepted: f.now}
+	f.refer(&f.op, []uint32{n}, nil)
+	if f.fib.hardware.Admit(&f.op) == nil {
+		f.ops = append(f.ops, f.op)
+	}
 }
 
 // submit queues the admitted operation f.op for commit, with the request's waiter.

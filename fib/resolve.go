@@ -89,7 +89,7 @@ func (f *family) hops4(s *Spec, want *Info) *Error {
 		case n.Gateway.Is6():
 			err = f.other.via6FromIPv4(&hop)
 		default:
-			err = f.gateway4(&hop, want.Scope)
+			err = f.gateway4(&hop, want.Scope, s.Table)
 		}
 		if err != nil {
 			return err
@@ -99,8 +99,9 @@ func (f *family) hops4(s *Spec, want *Info) *Error {
 	return nil
 }
 
-// gateway4 finds the link that reaches an IPv4 gateway (fib_check_nh_v4_gw): only a connected route will do.
-func (f *family) gateway4(hop *NextHop, scope Scope) *Error {
+// gateway4 finds the link that reaches an IPv4 gateway (fib_check_nh_v4_gw): only a connected route will do, of the route's own table or of
+// those that every packet sees.
+func (f *family) gateway4(hop *NextHop, scope Scope, table uint32) *Error {
 	switch {
 	case scope >= ScopeLink:
 		return invalid("Nexthop has invalid scope", "")
@@ -112,7 +113,7 @@ func (f *family) gateway4(hop *NextHop, scope Scope) *Error {
 		return nil
 	}
 	device := hop.Link
-	for _, id := range lookupOrder {
+	for _, id := range [...]uint32{table, lookupOrder[0], lookupOrder[1], lookupOrder[2]} {
 		t := f.tables[tableKey{id: id}]
 		if t == nil {
 			continue

@@ -228,7 +228,7 @@ func TestAFullQueueHoldsTheSenderBackAndLosesNothing(t *testing.T) {
 	inAPIBubble(t, server.Config{QueueCapacity: capacity}, func(t *testing.T, r *apiRig) {
 		synctest.Wait()
 		r.pause()
-		s := r.stream()
+		s := r.narrow().stream()
 		sent := 0
 		finished := make(chan struct{})
 		go func() {
@@ -287,23 +287,22 @@ func TestAFullQueueHoldsTheSenderBackAndLosesNothing(t *testing.T) {
 
 // Answers that nobody reads do not pile up: the switch stops reading as well.
 func TestAClientThatDoesNotReadIsHeldBackAndLosesNothing(t *testing.T) {
-	const batchSize, total = 500, 120_000
+	const batchSize, total = 500, 36_000
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
-		s := r.stream()
-		sent := 0
+		s := r.narrow().stream()
 		go func() {
 			batch := slices.Repeat([]*vasicv1.RouteOperation{{Id: 1 << 60, Action: actionReplace, Route: good6()}}, batchSize)
-			for ; sent < total; sent += batchSize {
+			for range total / batchSize {
 				s.send(batch...)
 			}
 			s.closeSend()
 		}()
 		r.quiet()
-		first, done := sent, r.status().Revision
+		done := r.status().Revision
 		time.Sleep(time.Minute / 2)
 		synctest.Wait()
-		if now := r.status().Revision; sent != first || first >= total || now != done || now >= total {
-			t.Errorf("not held back: %d sent, %d done; half a minute later %d and %d of %d", first, done, sent, now, total)
+		if now := r.status().Revision; now != done || now >= total-2000 {
+			t.Errorf("not held back: %d done, half a minute later %d of %d", done, now, total)
 		}
 		results := s.rest()
 		for i, res := range results {

@@ -129,6 +129,7 @@ func TestLinkNames(t *testing.T) {
 				t.Errorf("%q: %v, %v", name, l, err)
 			}
 		}
+		r.quiet()
 		before := r.everything()
 		for name, words := range map[string]string{
 			"": "is missing", "exactly16letters": "longer than 15", "öööööööö": "longer than 15", "a/b": "'/'", "a b": "white space", "a\tb": "white space", "a\n": "white space",

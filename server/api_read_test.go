@@ -208,9 +208,16 @@ func TestListRoutesGoesInTheKernelsOrder(t *testing.T) {
 
 func TestAListingCanBeCancelled(t *testing.T) {
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
-		variety(r)
+		s := r.stream()
+		for i := range 6000 { // more than fits on the way to a client that does not read
+			s.send(&vasicv1.RouteOperation{Action: actionAdd, Route: apiRoute(prefixNumber(i), kind(blackhole))})
+		}
+		s.closeSend()
+		s.rest()
 		ctx, cancel := context.WithCancel(r.ctx())
-		stream := must(r.routes.ListRoutes(ctx, &vasicv1.ListRoutesRequest{}))(t)
+		stream := must(r.narrow().routes.ListRoutes(ctx, &vasicv1.ListRoutesRequest{}))(t)
+		must(stream.Recv())(t)
+		r.quiet()
 		cancel()
 		for {
 			if _, err := stream.Recv(); err != nil {

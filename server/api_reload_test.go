@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"math"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -232,6 +234,31 @@ func TestASizeBelowTheOccupancyFailsTheReloadInProfileNetdevsim(t *testing.T) {
 		r.quiet()
 		if got := r.resource("IPv4/fib"); got.Size != 8 || got.GetOccupancy() != 8 {
 			t.Errorf("resource %v", got)
+		}
+	})
+}
+
+// Half a reload would leave the chip empty.
+func TestAReloadIsCarriedThroughWhenItsCallerGoesAway(t *testing.T) {
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		r.quiet()
+		r.resize("IPv4/fib", 100)
+		r.set("programming_latency", &vasicv1.Settings{ProgrammingLatency: seconds(2)})
+		r.add(good4())
+		ctx, cancel := context.WithTimeout(r.ctx(), time.Second)
+		defer cancel()
+		_, err := r.chip.Reload(ctx, &vasicv1.ReloadRequest{})
+		refused{code: codes.DeadlineExceeded}.checkErr(t, err)
+		time.Sleep(time.Minute)
+		r.quiet()
+		if s := r.status(); s.ReloadFailed || s.QueueLength != 0 {
+			t.Errorf("status %v", s)
+		}
+		if got := r.resource("IPv4/fib"); got.Size != 100 || got.GetOccupancy() != 7 {
+			t.Errorf("resource %v", got)
+		}
+		if route := r.get("198.51.100.0/24"); !route.Offload {
+			t.Errorf("not programmed again: %v", route)
 		}
 	})
 }

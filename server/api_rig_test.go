@@ -102,6 +102,16 @@ func (r *apiRig) stop() {
 	<-r.served
 }
 
+// narrow is the rig with a connection of its own, that holds 64 KiB for a client that does not read, and never more.
+func (r *apiRig) narrow() *apiRig {
+	r.t.Helper()
+	cc := r.dial(grpc.WithStaticStreamWindowSize(1<<16), grpc.WithStaticConnWindowSize(1<<16))
+	r.t.Cleanup(func() { cc.Close() })
+	far := *r
+	far.cc, far.routes, far.watches = cc, vasicv1.NewRouteServiceClient(cc), vasicv1.NewWatchServiceClient(cc)
+	return &far
+}
+
 // dial makes one more connection. The caller closes it.
 func (r *apiRig) dial(opts ...grpc.DialOption) *grpc.ClientConn {
 	r.t.Helper()

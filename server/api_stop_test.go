@@ -131,7 +131,7 @@ func TestStopDoesNotLoseResultsOfASlowReader(t *testing.T) {
 			t.Run(fmt.Sprintf("half-closed=%v/%d", halfClosed, i), func(t *testing.T) {
 				inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 					r.pause()
-					s := r.stream()
+					s := r.narrow().stream()
 					for i := range total {
 						if i%2000 == 0 {
 							s.send(slices.Collect(func(yield func(*vasicv1.RouteOperation) bool) {
@@ -173,6 +173,7 @@ func TestStopDoesNotLoseResultsOfASlowReader(t *testing.T) {
 	}
 }
 
+// What hardware does not finish in three quarters of the time is given up; the rest is for goodbye.
 func TestTheDeadlineOfStopCutsOff(t *testing.T) {
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 		r.quiet()
@@ -182,26 +183,77 @@ func TestTheDeadlineOfStopCutsOff(t *testing.T) {
 		s := r.stream()
 		s.send(op(1, actionAdd, good4()))
 		s.next(1)
+		head := r.status().Revision
 		started := time.Now()
-		said := r.stopping(5 * time.Second)
-		waited := make(chan error, 1)
-		go func() {
-			_, err := s.drain()
-			waited <- err
-		}()
+		said := r.stopping(4 * time.Second)
+		results, err := s.drain()
+		shuttingDown.checkErr(t, err)
+		if len(results) > 0 {
+			t.Errorf("hardware has done nothing, and yet: %v", results)
+		}
+		list, err := w.end()
+		shuttingDown.checkErr(t, err)
+		if last := list[len(list)-1]; last != fmt.Sprint("closing ", head) {
+			t.Errorf("the watch ended with %v", list)
+		}
 		if err := <-said; !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Stop: %v", err)
 		}
-		if took := time.Since(started); took != 5*time.Second*3/4 { // the rest is for goodbye, which here takes no time
+		if took := time.Since(started); took != 3*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
-		if err := <-waited; status.Code(err) != codes.Unavailable {
-			t.Errorf("the stream ended with %v", err)
+		<-r.served
+	})
+}
+
+// Who does not read is waited for until the deadline.
+func TestTheDeadlineOfStopCutsOffWhoDoesNotRead(t *testing.T) {
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		w := r.narrow().watch(&vasicv1.WatchRequest{LiveOnly: true})
+		w.until("synced")
+		s := r.stream()
+		for range 5 {
+			s.send(slices.Repeat([]*vasicv1.RouteOperation{{Action: actionReplace, Route: good6()}}, 1000)...)
 		}
+		s.closeSend()
+		s.rest()
+		r.quiet()
+		started := time.Now()
+		if err := <-r.stopping(4 * time.Second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop: %v", err)
+		}
+		if took := time.Since(started); took != 4*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		<-r.served
 		if _, err := w.end(); status.Code(err) != codes.Unavailable {
 			t.Errorf("the watch ended with %v", err)
 		}
-		<-r.served
+	})
+}
+
+// Nor is what waits for hardware.
+func TestTheDeadlineOfStopCutsOffAReload(t *testing.T) {
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		r.quiet()
+		r.set("programming_latency", &vasicv1.Settings{ProgrammingLatency: seconds(3600)})
+		r.add(good4())
+		ended := make(chan error, 1)
+		go func() {
+			_, err := r.reload()
+			ended <- err
+		}()
+		synctest.Wait()
+		started := time.Now()
+		if err := <-r.stopping(4 * time.Second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop: %v", err)
+		}
+		if took := time.Since(started); took > 4*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		if err := <-ended; status.Code(err) != codes.Unavailable {
+			t.Errorf("the reload ended with %v", err)
+		}
 	})
 }
 

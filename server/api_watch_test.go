@@ -209,7 +209,7 @@ func TestTooManyWatchersAreRefusedUntilOneLeaves(t *testing.T) {
 func TestACompactedRevisionCannotBeResumedFrom(t *testing.T) {
 	inAPIBubble(t, server.Config{LogBytes: 64 << 10}, func(t *testing.T, r *apiRig) {
 		synctest.Wait()
-		slow := r.watch(&vasicv1.WatchRequest{LiveOnly: true}) // which does not read on
+		slow := r.narrow().watch(&vasicv1.WatchRequest{LiveOnly: true}) // which does not read on
 		slow.until("synced")
 		fast := r.watch(&vasicv1.WatchRequest{LiveOnly: true})
 		fast.until("synced")

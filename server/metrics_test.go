@@ -140,7 +140,7 @@ func TestMetricsSayWhatTheSwitchDid(t *testing.T) {
 
 func TestMetricsOfWatchers(t *testing.T) {
 	inAPIBubble(t, server.Config{LogBytes: 1 << 20}, func(t *testing.T, r *apiRig) {
-		slow, other := r.watch(&vasicv1.WatchRequest{LiveOnly: true}), r.watch(&vasicv1.WatchRequest{LiveOnly: true})
+		slow, other := r.narrow().watch(&vasicv1.WatchRequest{LiveOnly: true}), r.watch(&vasicv1.WatchRequest{LiveOnly: true})
 		slow.until("synced")
 		other.until("synced")
 		r.quiet()
@@ -158,7 +158,7 @@ func TestMetricsOfWatchers(t *testing.T) {
 		if at := r.scrape(); at["vasic_watchers"] != 1 || at["vasic_watcher_max_lag_revisions"] < 100 || at["vasic_watcher_max_lag_revisions"] > 6000 {
 			t.Errorf("%v watchers, lag %v", at["vasic_watchers"], at["vasic_watcher_max_lag_revisions"])
 		}
-		churn(20)
+		churn(14)
 		if _, err := slow.end(); refusalOf(t, err).reason != "REVISION_COMPACTED" {
 			t.Errorf("the slow watch ended with %v", err)
 		}

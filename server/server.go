@@ -259,6 +259,7 @@ func (s *Server) stop(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 		err = ctx.Err()
+		s.stopChip() // ends a reload under way
 		s.grpc.Stop()
 		<-done
 	}

@@ -7,7 +7,7 @@ import (
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
-// Causal: an event comes after what it follows from. A route that is added has an id that was never used before, or for IPv6 that of a route
+// Causal judges this promise: an event comes after what it follows from. A route that is added has an id that was never used before, or for IPv6 that of a route
 // which it joins. A route that is replaced, deleted or has its flags changed is there. Adding and replacing make the generation grow; a
 // silent replace, which changes what a route says in place, keeps it; after a partial delete it is the newest of the next hops that remain.
 // Changed flags are of the generation that the last of these said: none of a generation that has not been announced, none of one that

@@ -1,6 +1,9 @@
 package guarantee
 
 import (
+	"os"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -222,6 +225,19 @@ func TestEachGuaranteeSeesItsViolations(t *testing.T) {
 	for _, g := range Guarantees {
 		if !slices.ContainsFunc(violations(log), func(v violation) bool { return v.broken == g.Name }) {
 			t.Errorf("there is no violation of %s", g.Name)
+		}
+	}
+}
+
+func TestTheDocumentNamesEveryGuarantee(t *testing.T) {
+	page, err := os.ReadFile("../../docs/guarantees.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range Guarantees {
+		full := strings.Split(runtime.FuncForPC(reflect.ValueOf(g.Check).Pointer()).Name(), "/")
+		if name := "`" + full[len(full)-1] + "`"; !strings.Contains(string(page), name) {
+			t.Errorf("docs/guarantees.md does not name %s", name)
 		}
 	}
 }

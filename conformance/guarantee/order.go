@@ -9,7 +9,7 @@ import (
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
-// Ordered: within a stream, revisions strictly grow from event to event, and all are greater than the revision that the stream started
+// Ordered judges this promise: within a stream, revisions strictly grow from event to event, and all are greater than the revision that the stream started
 // after. There is one order for everybody: the event of a revision is the same for every watcher.
 func Ordered(r *Recording) error {
 	return r.each(func(_ int, s *Session) error {
@@ -35,7 +35,7 @@ func (r *Recording) event(s *Session, revision uint64) *vasicv1.Event {
 	return r.Log[revision-1]
 }
 
-// Unique: nothing comes twice. Over streams of one epoch, each of which continues the one before, every revision comes at most once. A route
+// Unique judges this promise: nothing comes twice. Over streams of one epoch, each of which continues the one before, every revision comes at most once. A route
 // is in a snapshot at most once. An event that is in the snapshot already does not come after it: an added or replaced route is newer than
 // the snapshot's, and, where every change of flags is published, changed flags are not those that the route had.
 func Unique(r *Recording) error {
@@ -79,7 +79,7 @@ func Unique(r *Recording) error {
 	})
 }
 
-// Bookmarkable: the revision of synced, bookmark or closing covers all that came before it, in this stream and in those that it continues,
+// Bookmarkable judges this promise: the revision of synced, bookmark or closing covers all that came before it, in this stream and in those that it continues,
 // and nothing that comes after it: it is not smaller than any revision before, and smaller than that of every later event. Synced covers
 // at least what there was when the stream was opened. Without a filter a mark is exactly the last event's revision, unless a snapshot has
 // just ended.
@@ -108,7 +108,7 @@ func Bookmarkable(r *Recording) error {
 				return fmt.Errorf("a mark of %d comes after revision %d", mark, last)
 			case m.GetSynced() != nil && mark < s.created().GetRevision():
 				return fmt.Errorf("synced at %d, but revision %d existed when the stream was opened", mark, s.created().GetRevision())
-			case mark > last && unfiltered(s.Request.GetFilter()) && !(s.lists() && m.GetSynced() != nil):
+			case mark > last && unfiltered(s.Request.GetFilter()) && (!s.lists() || m.GetSynced() == nil):
 				return fmt.Errorf("a mark of %d skips what came after revision %d", mark, last)
 			}
 			marked, last = mark, mark

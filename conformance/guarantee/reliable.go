@@ -7,7 +7,7 @@ import (
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
-// Reliable: nothing is lost in silence. A stream is created; then, if it lists, snapshot pieces; then events; one synced; then events and
+// Reliable judges this promise: nothing is lost in silence. A stream is created; then, if it lists, snapshot pieces; then events; one synced; then events and
 // bookmarks; and closing at most as the last. Without a filter the revisions are consecutive, except between a snapshot and its
 // synced, where those are missing whose change the snapshot has already. With a filter nothing but what does not match is missing. At
 // synced, snapshot and events make exactly the state that all events up to there make.
@@ -150,7 +150,7 @@ func (r *Recording) snapshot(s *Session) error {
 	return nil
 }
 
-// Resumable: a stream that resumes after {epoch, revision} continues exactly there. It is of that epoch, or is refused. It starts
+// Resumable judges this promise: a stream that resumes after {epoch, revision} continues exactly there. It is of that epoch, or is refused. It starts
 // with no snapshot. It sends no event up to that revision and, without a filter, the next one first; with a filter the next one that matches.
 // A token is where an earlier stream with the same filter had come to.
 func Resumable(r *Recording) error {

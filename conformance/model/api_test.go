@@ -293,6 +293,8 @@ func (a *api) routes() (list []model.Route) {
 	}
 }
 
+func (a *api) settled() ([]model.Settled, bool) { return nil, false }
+
 func (a *api) generation(uint64) uint64 { return 0 }
 
 func (a *api) entries() (list []model.Entry, generations []uint64, ok bool) { return nil, nil, false }

@@ -18,6 +18,7 @@ type operation struct {
 	rows      []*row
 	last      bool // remove: no route of the prefix remains
 	promotion bool
+	ticket    int // of the request that waits for it; 0 for none
 
 	link   *link
 	usable bool
@@ -116,8 +117,36 @@ func (m *Model) Step(n int) (done int) {
 		default:
 			m.remove(op)
 		}
+		if op.ticket != 0 {
+			m.settled = append(m.settled, Settled{op.ticket, m.outcome(op)})
+		}
 	}
 	return done
+}
+
+// Settled is the end of a request for who waits for hardware.
+type Settled struct {
+	Ticket  int
+	Outcome string // and the reason of a failure
+}
+
+// Settled returns what was settled since the last call.
+func (m *Model) Settled() []Settled {
+	settled := m.settled
+	m.settled = nil
+	return settled
+}
+
+// outcome is what became of an operation, as its last row shows.
+func (m *Model) outcome(op operation) string {
+	r := op.rows[len(op.rows)-1]
+	switch {
+	case op.kind == remove || op.promotion:
+		return "removed"
+	case !slices.Contains(m.routes[op.key], r):
+		return "superseded"
+	}
+	return map[string]string{"": "not_selected", "offload": "offloaded", "trap": "trapped", "offload_failed": "failed " + r.reason}[r.flags]
 }
 
 // Rest does everything that is queued.
@@ -191,7 +220,7 @@ func (m *Model) remove(op operation) {
 		return
 	}
 	var rest entry
-	if !op.last && !(m.chip.netdevsim && len(op.rows) >= len(e.rows)) {
+	if !op.last && (!m.chip.netdevsim || len(op.rows) < len(e.rows)) {
 		rest.tos = e.tos
 		for i, r := range e.rows {
 			if !slices.Contains(op.rows, r) {

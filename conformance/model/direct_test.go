@@ -25,6 +25,7 @@ type direct struct {
 	revision  uint64
 	published []model.Event
 	ends      []model.Settled
+	waiting   map[int]int // by ticket: answered as pending less settled; 0 at rest
 
 	generations map[uint64]uint64 // of the routes listed last
 }
@@ -34,7 +35,7 @@ func newDirect(t *rapid.T, s settings) *direct {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &direct{t: t}
+	d := &direct{t: t, waiting: make(map[int]int)}
 	d.chip, err = asic.New(asic.Config{Profile: profile, Sizes: map[string]uint64{asic.PathIPv4FIB: s.sizes[0], asic.PathIPv6FIB: s.sizes[1]}})
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +97,14 @@ func (d *direct) Settle(cookie uint64, outcome fib.Outcome, reason fib.Reason) {
 		end.Outcome += " " + reason.String()
 	}
 	d.ends = append(d.ends, end)
+	d.waiting[end.Ticket]--
+}
+
+// pending notes that the answer to a request says that it will be settled.
+func (d *direct) pending(ticket int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting[ticket]++
 }
 
 func (d *direct) settled() ([]model.Settled, bool) {
@@ -194,6 +203,9 @@ func (d *direct) race(batches [][]model.Want) (order []int, got [][]string) {
 					results[i].revision = a.Revision
 					if a.ID != 0 {
 						results[i].idle = 0
+					}
+					if a.Pending {
+						d.pending(batch[start+j].Ticket)
 					}
 				}
 				start = end
@@ -313,6 +325,11 @@ func (d *direct) entries() (list []model.Entry, generations []uint64, ok bool) {
 	})
 	if err != nil {
 		d.t.Fatal(err)
+	}
+	for ticket, n := range d.waiting { // at rest nobody else is at work
+		if n != 0 {
+			d.t.Fatalf("request %d was answered as pending, less settled, %d times", ticket, n)
+		}
 	}
 	return list, generations, true
 }

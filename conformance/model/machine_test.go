@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -32,6 +33,8 @@ type target interface {
 	resume()
 	step(n int) (done int)
 
+	// settled are the ends of requests with a ticket since the last call; ok is false where the target does not wait for them.
+	settled() (list []model.Settled, ok bool)
 	routes() []model.Route
 	events() []model.Event // since the last call
 	occupancy() [2]uint64
@@ -49,6 +52,7 @@ type machine struct {
 	run    bool              // hardware follows at once
 	ids    map[uint64]uint64 // the target's for the model's
 	owner  map[uint64]uint64 // the other way round
+	ticket int               // of the last request
 }
 
 const unlimited = math.MaxUint64
@@ -165,7 +169,16 @@ func same(t *rapid.T, got, want string) {
 	}
 }
 
+// ask has every request waited for.
+func (mc *machine) ask(wants []model.Want) {
+	for i := range wants {
+		mc.ticket++
+		wants[i].Ticket = mc.ticket
+	}
+}
+
 func (mc *machine) modify(t *rapid.T, wants []model.Want) {
+	mc.ask(wants)
 	got := mc.target.modify(wants)
 	for i, w := range wants {
 		same(t, got[i], mc.m.Modify(w))
@@ -177,6 +190,9 @@ func (mc *machine) race(t *rapid.T) {
 	family := rapid.IntRange(0, 1).Draw(t, "family")
 	want := rapid.Custom(func(t *rapid.T) model.Want { return drawWantOf(t, family) })
 	batches := rapid.SliceOfN(rapid.SliceOfN(want, 1, 3), 2, 4).Draw(t, "batches")
+	for _, batch := range batches {
+		mc.ask(batch)
+	}
 	order, got := mc.target.race(batches)
 	for _, i := range order {
 		for j, w := range batches[i] {
@@ -194,6 +210,10 @@ func (mc *machine) check(t *rapid.T) {
 	}
 	mc.checkEvents(t)
 	mc.checkRoutes(t)
+	wantSettled := mc.m.Settled()
+	if got, ok := mc.target.settled(); ok && !slices.Equal(got, wantSettled) {
+		t.Fatalf("settled %v, want %v", got, wantSettled)
+	}
 	if got, want := mc.target.occupancy(), mc.m.Occupancy(); got != want && (mc.m.Idle() || mc.m.Netdevsim()) {
 		t.Fatalf("occupancy %v, want %v", got, want)
 	}
@@ -213,15 +233,15 @@ func (mc *machine) checkEvents(t *rapid.T) {
 			for end < len(want) && want[end].Unordered {
 				end++
 			}
-			byText := func(a, b model.Event) int { return slices.Compare([]byte(a.String()), []byte(b.String())) }
+			byText := func(a, b model.Event) int { return strings.Compare(a.Route.String(), b.Route.String()) }
 			slices.SortFunc(got[start:end], byText)
 			slices.SortFunc(want[start:end], byText)
 		}
 		start = end
 	}
 	for i := range want {
-		if got[i].String() != want[i].String() {
-			t.Fatalf("event:\n%v\nwant:\n%v\nof events:\n%v\nwant:\n%v", got[i], want[i], lines(got), lines(want))
+		if !got[i].Same(want[i]) {
+			t.Fatalf("event:\n%+v\nwant:\n%+v\nof events:\n%v\nwant:\n%v", got[i], want[i], lines(got), lines(want))
 		}
 		mc.identify(t, got[i].Route.ID, want[i].Route.ID)
 	}
@@ -239,7 +259,7 @@ func (mc *machine) identify(t *rapid.T, got, want uint64) {
 
 func (mc *machine) checkRoutes(t *rapid.T) {
 	got, want := mc.target.routes(), mc.m.Routes()
-	if fmt.Sprint(got) != fmt.Sprint(want) {
+	if !slices.EqualFunc(got, want, model.Route.Same) {
 		t.Fatalf("routes:\n%v\nwant:\n%v", lines(got), lines(want))
 	}
 	for i := range want {
@@ -259,7 +279,7 @@ func (mc *machine) checkEntries(t *rapid.T) {
 	}
 	for _, w := range want {
 		i := slices.IndexFunc(got, func(g model.Entry) bool { return g.Table == w.Table && g.Prefix == w.Prefix })
-		if i < 0 || fmt.Sprint(got[i].Hops) != fmt.Sprint(w.Hops) {
+		if i < 0 || !slices.EqualFunc(got[i].Hops, w.Hops, slices.Equal) {
 			t.Fatalf("entries:\n%v\nwant:\n%v", lines(got), lines(want))
 		}
 		if w.Route != 0 && mc.target.generation(mc.ids[w.Route]) != generations[i] {
@@ -273,7 +293,7 @@ func (mc *machine) checkEntries(t *rapid.T) {
 
 func lines[T any](list []T) (text string) {
 	for _, v := range list {
-		text += fmt.Sprintf("  %v\n", v)
+		text += fmt.Sprintf("  %+v\n", v)
 	}
 	return text
 }

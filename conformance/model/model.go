@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 )
 
@@ -76,6 +77,12 @@ func (r Route) String() string {
 	return fmt.Sprintf("%+v", route(r))
 }
 
+// Same reports whether everything but the ID is equal.
+func (r Route) Same(o Route) bool {
+	r.ID, o.ID = 0, 0
+	return reflect.DeepEqual(r, o)
+}
+
 // Kinds of event.
 const (
 	Added    = "added"
@@ -93,11 +100,11 @@ type Event struct {
 	Unordered                  bool // it may change places with its unordered neighbours
 }
 
-// String is everything but the ID.
-func (e Event) String() string {
-	type event Event
-	e.Unordered = false
-	return fmt.Sprintf("%+v", event(e))
+// Same reports whether everything but the ID and Unordered is equal.
+func (e Event) Same(o Event) bool {
+	same := e.Route.Same(o.Route)
+	e.Route, o.Route, e.Unordered, o.Unordered = Route{}, Route{}, false, false
+	return same && reflect.DeepEqual(e, o)
 }
 
 // row is an IPv4 route, or an IPv6 route or sibling. The pointer is its identity.
@@ -165,6 +172,8 @@ type Model struct {
 	notify   [2]int // fib_notify_on_flag_change
 	chip     chip
 	events   []Event
+	ticket   int // of the request that is being carried out
+	settled  []Settled
 }
 
 // New is a switch of profile "netdevsim" or "switch" with link lo, which is down.
@@ -292,6 +301,8 @@ func (m *Model) edit(k key, list []*row, deleting bool) bool {
 		if !m.chip.admit(op) {
 			return false
 		}
+		m.unask() // a delete of several next hops is settled with the last
+		op.ticket = m.ticket
 		m.chip.queue = append(m.chip.queue, op)
 	}
 	m.routes[k] = list

@@ -32,6 +32,7 @@ type Want struct {
 	PrefSrc  netip.Addr
 	Hops     []Hop
 	List     bool // the next hops are a list even if there is one
+	Ticket   int  // names the request to who waits for hardware; 0: nobody
 }
 
 // GoString writes a request down for the log of a test.
@@ -48,7 +49,25 @@ const (
 )
 
 // Modify carries out a request and returns the name of its errno, "" if it was accepted.
-func (m *Model) Modify(w Want) string {
+func (m *Model) Modify(w Want) (errno string) {
+	m.ticket = w.Ticket
+	if errno = m.modify(w); errno != "" {
+		m.unask()
+	}
+	m.ticket = 0
+	return errno
+}
+
+// unask makes nobody wait for what the present request has queued.
+func (m *Model) unask() {
+	for i := range m.chip.queue {
+		if m.chip.queue[i].ticket == m.ticket {
+			m.chip.queue[i].ticket = 0
+		}
+	}
+}
+
+func (m *Model) modify(w Want) string {
 	k := key{w.Table, w.Prefix}
 	table := [2]uint32{uint32(k.family()), w.Table} //nolint:gosec // 0 or 1
 	if w.Verb == Delete {

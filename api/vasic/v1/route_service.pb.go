@@ -110,7 +110,8 @@ const (
 	OperationStatus_OPERATION_STATUS_FAILED OperationStatus = 5
 	// A delete reached hardware. Final.
 	OperationStatus_OPERATION_STATUS_REMOVED OperationStatus = 6
-	// The route is behind a better one of its prefix, or changes nothing: hardware was not asked. Final.
+	// Hardware was not asked: the route is behind a better one of its prefix, or changes nothing, or hardware takes no routes because a reload is
+	// under way or has failed; a reload that succeeds programs what is there. Final.
 	OperationStatus_OPERATION_STATUS_NOT_SELECTED OperationStatus = 7
 	// A later operation replaced or deleted the route before hardware settled it. Final.
 	OperationStatus_OPERATION_STATUS_SUPERSEDED OperationStatus = 8

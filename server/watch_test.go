@@ -80,7 +80,7 @@ func (run *watchRun) all(t *testing.T) {
 
 	log := run.witness.Events()
 	compacted, resumed := 0, 0
-	for i, w := range append(seen, &watchWatcher{Recorder: &run.witness}) {
+	for i, w := range slices.Concat(seen, []*watchWatcher{{Recorder: &run.witness}}) {
 		run.judge(t, fmt.Sprintf("watcher %d, filter %v", i, w.filter), w.Recording, log)
 		compacted, resumed = compacted+w.compacted, resumed+w.resumed
 	}
@@ -229,7 +229,7 @@ func TestAStuckWatcherHoldsUpNobody(t *testing.T) {
 	run := newWatchRun(r, 1, 0, func(*rand.Rand) {})
 	cc := r.dial(watchDialOptions...)
 	defer cc.Close()
-	stuck := &watchWatcher{Recorder: &guarantee.Recorder{Client: vasic.NewClient(cc).Watches}, run: run}
+	stuck := &watchWatcher{Recorder: &guarantee.Recorder{Client: vasic.NewClient(cc).Watches}}
 	defer stuck.Close()
 	if err := stuck.Open(t.Context(), &vasicv1.WatchRequest{}); err != nil {
 		t.Fatal(err)

@@ -196,9 +196,48 @@ func TestFlushRoutesDeletesWhatAListingWithItsFilterShows(t *testing.T) {
 	}
 }
 
+// Of several routes of one name a flush takes the very one that a listing shows.
+func TestFlushRoutesTakesTheVeryRouteOfSeveralAlike(t *testing.T) {
+	alike := []struct {
+		route  *vasicv1.Route
+		filter *vasicv1.RouteFilter
+	}{
+		{apiRoute("198.51.100.0/24", dev("swp2")), nil},
+		{apiRoute("198.51.100.0/24", dev("swp2"), scope(0)), &vasicv1.RouteFilter{Table: 254, Scope: proto.Uint32(0)}},
+		{apiRoute("198.51.100.0/24", dev("swp2"), proto8(4)), &vasicv1.RouteFilter{Protocol: proto.Uint32(4)}},
+		{apiRoute("198.51.100.0/24", dev("swp2"), prefsrc("10.0.1.1"), proto8(5)), &vasicv1.RouteFilter{Prefsrc: "10.0.1.1", Protocol: proto.Uint32(5)}},
+		{apiRoute("198.51.100.0/24", dev("swp2"), proto8(5)), nil},
+		{apiRoute("198.51.100.0/24", dev("swp1"), proto8(5)), &vasicv1.RouteFilter{Device: "swp1", Protocol: proto.Uint32(5)}},
+		{apiRoute("198.51.100.0/24", via("10.0.2.2"), scope(200)), nil},
+		{apiRoute("198.51.100.0/24", via("10.0.2.3"), scope(200)), &vasicv1.RouteFilter{Gateway: "10.0.2.3"}},
+		{apiRoute("198.51.100.0/24", kind(unreachable), scope(200)), nil},
+		{apiRoute("198.51.100.0/24", kind(blackhole), scope(200)), &vasicv1.RouteFilter{Type: blackhole, Metric: proto.Uint32(0)}},
+		{apiRoute("198.51.100.0/24", kind(blackhole), metric(3), scope(200)), nil},
+	}
+	for i, c := range alike {
+		if c.filter == nil {
+			continue
+		}
+		for _, action := range []vasicv1.RouteAction{actionAppend, actionPrepend} {
+			inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+				byNumber := make([]uint64, len(alike))
+				for j, a := range alike {
+					byNumber[j] = must(r.modify(action, a.route))(t).RouteId
+				}
+				want := slices.DeleteFunc(ids(r.list(&vasicv1.RouteFilter{ExactPrefix: "198.51.100.0/24"})), func(id uint64) bool { return id == byNumber[i] })
+				c.filter.ExactPrefix = "198.51.100.0/24"
+				res := must(r.routes.FlushRoutes(r.ctx(), &vasicv1.FlushRoutesRequest{Filter: c.filter}))(t)
+				if got := ids(r.list(&vasicv1.RouteFilter{ExactPrefix: "198.51.100.0/24"})); res.Deleted != 1 || !slices.Equal(got, want) {
+					t.Errorf("%v, flushed %v: left %v, want %v (%v)", action, c.filter, got, want, res)
+				}
+			})
+		}
+	}
+}
+
 func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 	empty := refused{codes.InvalidArgument, "EMPTY_FILTER", "", "", "filter", "selects every route"}
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		filter *vasicv1.RouteFilter
 		want   refused
 	}{
@@ -223,21 +262,21 @@ func TestAFilterThatCannotBeReadIsRefused(t *testing.T) {
 		"tos too large":               {&vasicv1.RouteFilter{Tos: proto.Uint32(256)}, outOfRange("filter.tos", "256 is not between 0 and 25")},
 		"no filter":                   {nil, empty},
 		"empty filter":                {&vasicv1.RouteFilter{}, empty},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
-				variety(r)
-				before := r.everything()
-				_, err := r.routes.FlushRoutes(r.ctx(), &vasicv1.FlushRoutesRequest{Filter: c.filter})
-				c.want.checkErr(t, err)
-				r.unchanged(before)
-				if c.want == empty {
-					return
-				}
-				stream := must(r.routes.ListRoutes(r.ctx(), &vasicv1.ListRoutesRequest{Filter: c.filter}))(t)
-				_, err = stream.Recv()
-				c.want.checkErr(t, err)
-			})
-		})
 	}
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		variety(r)
+		before := r.everything()
+		for name, c := range cases {
+			t, r := r.in(name)
+			_, err := r.routes.FlushRoutes(r.ctx(), &vasicv1.FlushRoutesRequest{Filter: c.filter})
+			c.want.checkErr(t, err)
+			r.unchanged(before)
+			if c.want == empty {
+				continue
+			}
+			stream := must(r.routes.ListRoutes(r.ctx(), &vasicv1.ListRoutesRequest{Filter: c.filter}))(t)
+			_, err = stream.Recv()
+			c.want.checkErr(t, err)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -21,10 +22,13 @@ type apiWatch struct {
 	last   uint64           // revision of the last event that was asked for
 }
 
+// watchTimeout is longer than any test lets a bookmark wait. In a bubble it costs nothing.
+const watchTimeout = 12 * time.Hour
+
 // watch opens a watch that lasts as long as the test.
 func (r *apiRig) watch(req *vasicv1.WatchRequest) *apiWatch {
 	r.t.Helper()
-	ctx, cancel := context.WithCancel(r.t.Context())
+	ctx, cancel := context.WithTimeout(r.t.Context(), watchTimeout)
 	r.t.Cleanup(cancel)
 	return &apiWatch{r: r, stream: must(r.watches.Watch(ctx, req))(r.t), cancel: cancel}
 }

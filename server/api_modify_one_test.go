@@ -21,6 +21,21 @@ func (r *apiRig) settle(action vasicv1.RouteAction, route *vasicv1.Route) *vasic
 	return res.Result
 }
 
+// settleLater is settle for a goroutine of its own. The channel is closed when the call has ended.
+func (r *apiRig) settleLater(action vasicv1.RouteAction, route *vasicv1.Route) <-chan *vasicv1.OperationResult {
+	settled := make(chan *vasicv1.OperationResult, 1)
+	go func() {
+		defer close(settled)
+		res, err := r.routes.ModifyRoute(r.ctx(), &vasicv1.ModifyRouteRequest{Action: action, Route: route, WaitForHardware: true})
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		settled <- res.Result
+	}()
+	return settled
+}
+
 // get reads one route of table main.
 func (r *apiRig) get(prefix string) *vasicv1.Route {
 	r.t.Helper()
@@ -132,12 +147,11 @@ func TestWaitingForHardwareTellsHowItEnded(t *testing.T) {
 func TestAWaiterIsToldThatItsRouteWasSuperseded(t *testing.T) {
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 		r.pause()
-		first := make(chan *vasicv1.OperationResult, 1)
-		go func() { first <- r.settle(actionAdd, good4()) }()
+		first := r.settleLater(actionAdd, good4())
 		synctest.Wait()
 		must(r.modify(actionReplace, good4(proto8(4))))(t)
 		r.resume()
-		if res := <-first; res.Status != statusSuperseded {
+		if res := <-first; res.GetStatus() != statusSuperseded {
 			t.Errorf("settled as %v", res)
 		}
 	})

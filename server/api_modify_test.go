@@ -193,6 +193,35 @@ func TestEveryOperationIsAnsweredExactlyAsAskedFor(t *testing.T) {
 	})
 }
 
+// Hardware is often done with the first operations of a batch before the last is looked at.
+func TestAnAcceptanceComesBeforeTheHardwareResult(t *testing.T) {
+	const total = 4000
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		var batch []*vasicv1.RouteOperation
+		for i := range total / 2 { // families in turn, and so one by one
+			batch = append(batch, op(uint64(2*i), actionAdd, apiRoute(prefixNumber(i), kind(blackhole))), //nolint:gosec // small
+				op(uint64(2*i+1), actionAdd, apiRoute(fmt.Sprintf("2001:db8:%x::/48", 0x1000+i), kind(blackhole)))) //nolint:gosec // small
+		}
+		s := r.stream()
+		s.send(batch...)
+		s.closeSend()
+		accepted, settled := uint64(0), 0
+		for _, res := range s.rest() {
+			switch {
+			case res.Status == statusAccepted && res.Id == accepted:
+				accepted++
+			case res.Status == statusOffloaded && res.Id < accepted:
+				settled++
+			default:
+				t.Fatalf("%v after %d were accepted", res, accepted)
+			}
+		}
+		if accepted != total || settled != total {
+			t.Errorf("%d accepted, %d settled", accepted, settled)
+		}
+	})
+}
+
 // anyRoute is one of a few routes, so that requests meet.
 func anyRoute(rng *rand.Rand) *vasicv1.Route {
 	if rng.IntN(3) == 0 {

@@ -77,10 +77,8 @@ func TestGetRouteRefusals(t *testing.T) {
 			"table that is not there":     {&vasicv1.GetRouteRequest{Prefix: "192.0.2.0/24", Table: 100}, noTable},
 			"IPv6 table that isn't there": {&vasicv1.GetRouteRequest{Prefix: "2001:db8:a::/48", Table: 100}, noTable},
 		} {
+			t, r := r.in(name)
 			_, err := r.routes.GetRoute(r.ctx(), c.req)
-			if got := refusalOf(t, err); got.code != c.want.code || got.reason != c.want.reason {
-				t.Errorf("%s:", name)
-			}
 			c.want.checkErr(t, err)
 		}
 		r.unchanged(before)
@@ -145,10 +143,8 @@ func TestLookupRouteRefusals(t *testing.T) {
 			"throw, nothing after": {&vasicv1.LookupRouteRequest{Address: "203.0.113.1"}, nothing("203.0.113.1")},
 			"no table":             {&vasicv1.LookupRouteRequest{Address: "10.0.1.7", Table: 100}, nothing("10.0.1.7")},
 		} {
+			t, r := r.in(name)
 			_, err := r.routes.LookupRoute(r.ctx(), c.req)
-			if err == nil || status.Code(err) != c.want.code {
-				t.Errorf("%s:", name)
-			}
 			c.want.checkErr(t, err)
 		}
 		r.unchanged(before)

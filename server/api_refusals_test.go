@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,31 +205,30 @@ func refusalState(r *apiRig) {
 
 // Every refusal says the same, whichever way the operation comes, and changes nothing.
 func TestARefusedOperationSaysWhyAndChangesNothing(t *testing.T) {
-	for _, c := range append(refusalsByForm, refusalsByState...) {
-		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
-				refusalState(r)
-				before := r.everything()
-				for _, wait := range []bool{false, true} {
-					_, err := r.routes.ModifyRoute(r.ctx(), &vasicv1.ModifyRouteRequest{Action: c.action, Route: c.route, WaitForHardware: wait})
-					c.want.checkErr(t, err)
-				}
-				s := r.stream()
-				s.send(&vasicv1.RouteOperation{Id: 9, Action: c.action, Route: c.route, ReportHardware: true})
-				s.closeSend()
-				results := s.rest()
-				if len(results) != 1 {
-					t.Fatalf("%d answers, want 1: %v", len(results), results)
-				}
-				if res := results[0]; res.Id != 9 || res.Status != statusRefused || res.Revision != 0 || res.RouteId != 0 || res.Generation != 0 {
-					t.Errorf("answered with %v", res)
-				}
-				c.want.check(t, refusalOfResult(results[0]))
-				r.quiet()
-				r.unchanged(before)
-			})
-		})
-	}
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		refusalState(r)
+		before := r.everything()
+		for _, c := range slices.Concat(refusalsByForm, refusalsByState) {
+			t, r := r.in(c.name)
+			for _, wait := range []bool{false, true} {
+				_, err := r.routes.ModifyRoute(r.ctx(), &vasicv1.ModifyRouteRequest{Action: c.action, Route: c.route, WaitForHardware: wait})
+				c.want.checkErr(t, err)
+			}
+			s := r.stream()
+			s.send(&vasicv1.RouteOperation{Id: 9, Action: c.action, Route: c.route, ReportHardware: true})
+			s.closeSend()
+			results := s.rest()
+			if len(results) != 1 {
+				t.Fatalf("%d answers, want 1: %v", len(results), results)
+			}
+			if res := results[0]; res.Id != 9 || res.Status != statusRefused || res.Revision != 0 || res.RouteId != 0 || res.Generation != 0 {
+				t.Errorf("answered with %v", res)
+			}
+			c.want.check(t, refusalOfResult(results[0]))
+			r.quiet()
+			r.unchanged(before)
+		}
+	})
 }
 
 func TestAFullTableRefusesAtOnceInProfileNetdevsim(t *testing.T) {

@@ -245,6 +245,29 @@ func (r *apiRig) quiet() {
 	synctest.Wait()
 }
 
+// named says which case of a table a failure is of. One switch does for a whole table of what changes nothing.
+type named struct {
+	testing.TB
+	name string
+}
+
+func (n named) Errorf(format string, args ...any) {
+	n.Helper()
+	n.TB.Errorf("%s: %s", n.name, fmt.Sprintf(format, args...))
+}
+
+func (n named) Fatalf(format string, args ...any) {
+	n.Helper()
+	n.TB.Fatalf("%s: %s", n.name, fmt.Sprintf(format, args...))
+}
+
+// in is the rig for one case of a table.
+func (r *apiRig) in(name string) (testing.TB, *apiRig) {
+	one := *r
+	one.t = named{r.t, name}
+	return one.t, &one
+}
+
 // everything is what a client can see of a switch, as text. Of two that are equal, nothing was changed in between.
 func (r *apiRig) everything() string {
 	r.t.Helper()

@@ -54,8 +54,7 @@ func TestStopFinishesWhatWasAcceptedAndRefusesTheRest(t *testing.T) {
 			s.send(op(uint64(i), actionAdd, apiRoute(prefixNumber(i), kind(blackhole)))) //nolint:gosec // small
 		}
 		s.next(5)
-		waiting := make(chan *vasicv1.OperationResult, 1)
-		go func() { waiting <- r.settle(actionAdd, apiRoute(prefixNumber(5), kind(unreachable))) }()
+		waiting := r.settleLater(actionAdd, apiRoute(prefixNumber(5), kind(unreachable)))
 		synctest.Wait()
 		head := r.status().Revision
 		started := time.Now()
@@ -91,7 +90,7 @@ func TestStopFinishesWhatWasAcceptedAndRefusesTheRest(t *testing.T) {
 		}
 		wantEqual(t, "hardware results", answers(results), want)
 		shuttingDown.checkErr(t, err)
-		if res := <-waiting; res.Status != statusTrapped {
+		if res := <-waiting; res.GetStatus() != statusTrapped {
 			t.Errorf("settled as %v", res)
 		}
 		list, err := w.end()

@@ -93,10 +93,8 @@ func TestUpdateSettingsIsAllOrNothing(t *testing.T) {
 			"broken latency":   {latency(&durationpb.Duration{Seconds: 1, Nanos: 1e9}), append(good, "programming_latency"), outOfRange("settings.programming_latency", "")},
 			"no latency":       {latency(nil), append(good, "programming_latency"), malformed("settings.programming_latency", "is missing")},
 		} {
+			t, r := r.in(name)
 			_, err := r.chip.UpdateSettings(r.ctx(), &vasicv1.UpdateSettingsRequest{Settings: c.settings, UpdateMask: &fieldmaskpb.FieldMask{Paths: c.paths}})
-			if err == nil || refusalOf(t, err).field != c.want.field {
-				t.Errorf("%s:", name)
-			}
 			c.want.checkErr(t, err)
 			r.unchanged(before)
 		}
@@ -218,12 +216,18 @@ func TestAPauseInTheMiddleOfAStepCutsItShort(t *testing.T) {
 			r.add(apiRoute(prefixNumber(i), kind(blackhole)))
 		}
 		stepped := make(chan *vasicv1.StepResponse, 1)
-		go func() { stepped <- must(r.chip.Step(r.ctx(), &vasicv1.StepRequest{Operations: 5}))(t) }()
+		go func() {
+			res, err := r.chip.Step(r.ctx(), &vasicv1.StepRequest{Operations: 5})
+			if err != nil {
+				t.Error(err)
+			}
+			stepped <- res
+		}()
 		time.Sleep(1500 * time.Millisecond)
 		r.pause()
 		select {
 		case res := <-stepped:
-			if did := r.status().Programmed - programmed; uint64(res.Done) != did || res.QueueLength != 5-did {
+			if did := r.status().Programmed - programmed; uint64(res.GetDone()) != did || res.GetQueueLength() != 5-did {
 				t.Errorf("step answers %v, %d were done", res, did)
 			}
 		case <-time.After(10 * time.Second):

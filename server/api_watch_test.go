@@ -167,11 +167,10 @@ func TestWatchRefusals(t *testing.T) {
 			"bookmarks beyond time":  {bookmark(&durationpb.Duration{Seconds: 1 << 60}), interval},
 			"no duration":            {bookmark(&durationpb.Duration{Seconds: 1, Nanos: -1}), interval},
 		} {
-			w := r.watch(c.req)
-			list, err := w.end()
-			if err == nil || len(list) > 0 {
-				t.Errorf("%s: %v before it ended with %v", name, list, err)
-				continue
+			t, r := r.in(name)
+			list, err := r.watch(c.req).end()
+			if len(list) > 0 {
+				t.Errorf("%v before it ended with %v", list, err)
 			}
 			c.want.checkErr(t, err)
 		}
@@ -284,6 +283,10 @@ func TestASnapshotIsRepairedByWhatFollows(t *testing.T) {
 				mirror[route.Id] = route
 			}
 			for _, e := range res.Events {
+				have := mirror[e.Route.Id]
+				if known := have != nil; known == (e.Kind == kindAdded) || e.Kind == kindReplaced && e.Route.Generation <= have.GetGeneration() {
+					t.Errorf("%v says nothing new to who has %v", e, have)
+				}
 				delete(mirror, e.Route.Id)
 				if e.Kind != vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED {
 					mirror[e.Route.Id] = e.Route

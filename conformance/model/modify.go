@@ -136,6 +136,10 @@ func (m *Model) insert(k key, rows []*row, verb Verb, list, requested bool) (err
 		m.events = append(m.events, event)
 		for _, r := range in {
 			now = minus(now, []*row{r})
+			gone := operation{kind: remove, key: k, rows: []*row{r}} // hardware never saw it, and is told all the same (3.4)
+			if errno != "" && m.attached && len(now) > 0 && now[0].id == r.id && m.chip.admit(gone) {
+				m.chip.queue = append(m.chip.queue, gone)
+			}
 			m.publishDelete(k, []*row{r}, now, requested, false)
 		}
 	}

@@ -81,11 +81,11 @@ func (m *Model) hop(k key, want Hop, list bool) (h hop, errno string) {
 	return h, ""
 }
 
-// reach returns the link, by device if that is given, by which a route without a gateway leads to the gateway: in local, in main, the
-// longest prefix first. An IPv6 route may use its own table, too; there, the first route of a prefix decides if it has a gateway or rejects.
+// reach returns the link, by device if that is given, by which a route without a gateway leads to the gateway: in the route's own table, in
+// local, in main, the longest prefix first. For IPv6, the first route of a prefix decides if it has a gateway or rejects.
 func (m *Model) reach(k key, gateway netip.Addr, device *link) *link {
 	tables := []uint32{tableLocal, TableMain}
-	if familyOf(gateway) == ipv6 && k.family() == ipv6 {
+	if familyOf(gateway) == k.family() {
 		tables = []uint32{k.table, tableLocal, TableMain}
 	}
 	for _, table := range tables {

@@ -49,7 +49,7 @@ const (
 	ErrorReason_ERROR_REASON_EMPTY_FILTER ErrorReason = 8
 	// ALREADY_EXISTS, EEXIST: a route of that name exists.
 	ErrorReason_ERROR_REASON_ROUTE_EXISTS ErrorReason = 9
-	// NOT_FOUND, ESRCH or ENOENT: no route matches.
+	// NOT_FOUND, ESRCH or ENOENT, for a look-up ENETUNREACH: no route matches.
 	ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND ErrorReason = 10
 	// NOT_FOUND, ESRCH: the table has never had a route.
 	ErrorReason_ERROR_REASON_TABLE_NOT_FOUND ErrorReason = 11

@@ -39,7 +39,9 @@ const (
 	RouteAction_ROUTE_ACTION_APPEND RouteAction = 4
 	// Create in front of the routes of that name (IPv4); for IPv6 the same as APPEND.
 	RouteAction_ROUTE_ACTION_PREPEND RouteAction = 5
-	// Delete the first route that matches prefix, table, tos and every other field given; refused with ROUTE_NOT_FOUND where none matches.
+	// Delete the first route that matches prefix, table, tos and every other field given; refused with ROUTE_NOT_FOUND where none matches. Of an
+	// IPv6 delete with several next hops each goes by itself: it is refused if one is missing, and the others are gone all the same, as with the kernel.
+	// IPv6 routes are not compared by type.
 	RouteAction_ROUTE_ACTION_DELETE RouteAction = 6
 )
 
@@ -111,7 +113,7 @@ const (
 	// A delete reached hardware. Final.
 	OperationStatus_OPERATION_STATUS_REMOVED OperationStatus = 6
 	// Hardware was not asked: the route is behind a better one of its prefix, or changes nothing, or hardware takes no routes because a reload is
-	// under way or has failed; a reload that succeeds programs what is there. Final.
+	// under way or has failed (one that succeeds programs what is there), or it refused a delete (setting fail_route_delete). Final.
 	OperationStatus_OPERATION_STATUS_NOT_SELECTED OperationStatus = 7
 	// A later operation replaced or deleted the route before hardware settled it. Final.
 	OperationStatus_OPERATION_STATUS_SUPERSEDED OperationStatus = 8

@@ -57,15 +57,18 @@ type RouteServiceClient interface {
 	ModifyRoute(ctx context.Context, in *ModifyRouteRequest, opts ...grpc.CallOption) (*ModifyRouteResponse, error)
 	// GetRoute reads one route by what names it. Codes: NOT_FOUND (ROUTE_NOT_FOUND, TABLE_NOT_FOUND), INVALID_ARGUMENT.
 	GetRoute(ctx context.Context, in *GetRouteRequest, opts ...grpc.CallOption) (*GetRouteResponse, error)
-	// ListRoutes streams the routes that the filter selects, in the kernel's order: IPv4 before IPv6, tables by id, then as `ip route show`.
+	// ListRoutes streams the routes that the filter selects, in the kernel's order: IPv4 before IPv6, tables by id modulo 256,
+	// then as `ip route show`.
 	// It does not stop programming: each message is consistent in itself, messages may be of different moments. For one consistent view use
 	// WatchService.Watch, whose snapshot is repaired by the events that follow it. Codes: INVALID_ARGUMENT.
 	ListRoutes(ctx context.Context, in *ListRoutesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListRoutesResponse], error)
-	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete, one event each, in the order of ListRoutes.
+	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete and one event each, for an IPv6 multipath
+	// route one for each next hop, in the order of ListRoutes.
 	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(ctx context.Context, in *FlushRoutesRequest, opts ...grpc.CallOption) (*FlushRoutesResponse, error)
 	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
-	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND), INVALID_ARGUMENT.
+	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
+	// ENETUNREACH), INVALID_ARGUMENT.
 	LookupRoute(ctx context.Context, in *LookupRouteRequest, opts ...grpc.CallOption) (*LookupRouteResponse, error)
 }
 
@@ -177,15 +180,18 @@ type RouteServiceServer interface {
 	ModifyRoute(context.Context, *ModifyRouteRequest) (*ModifyRouteResponse, error)
 	// GetRoute reads one route by what names it. Codes: NOT_FOUND (ROUTE_NOT_FOUND, TABLE_NOT_FOUND), INVALID_ARGUMENT.
 	GetRoute(context.Context, *GetRouteRequest) (*GetRouteResponse, error)
-	// ListRoutes streams the routes that the filter selects, in the kernel's order: IPv4 before IPv6, tables by id, then as `ip route show`.
+	// ListRoutes streams the routes that the filter selects, in the kernel's order: IPv4 before IPv6, tables by id modulo 256,
+	// then as `ip route show`.
 	// It does not stop programming: each message is consistent in itself, messages may be of different moments. For one consistent view use
 	// WatchService.Watch, whose snapshot is repaired by the events that follow it. Codes: INVALID_ARGUMENT.
 	ListRoutes(*ListRoutesRequest, grpc.ServerStreamingServer[ListRoutesResponse]) error
-	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete, one event each, in the order of ListRoutes.
+	// FlushRoutes deletes every route that the filter selects, as `ip route flush`: one delete and one event each, for an IPv6 multipath
+	// route one for each next hop, in the order of ListRoutes.
 	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(context.Context, *FlushRoutesRequest) (*FlushRoutesResponse, error)
 	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
-	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND), INVALID_ARGUMENT.
+	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
+	// ENETUNREACH), INVALID_ARGUMENT.
 	LookupRoute(context.Context, *LookupRouteRequest) (*LookupRouteResponse, error)
 	mustEmbedUnimplementedRouteServiceServer()
 }

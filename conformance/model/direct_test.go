@@ -298,9 +298,9 @@ func (d *direct) routes() (list []model.Route) {
 
 func (d *direct) generation(id uint64) uint64 { return d.generations[id] }
 
-func (d *direct) occupancy() [2]uint64 {
+func (d *direct) occupancy() ([2]uint64, bool) {
 	list := d.chip.Resources()
-	return [2]uint64{list[0].Occupancy, list[2].Occupancy}
+	return [2]uint64{list[0].Occupancy, list[2].Occupancy}, true
 }
 
 func (d *direct) entries() (list []model.Entry, generations []uint64, ok bool) {

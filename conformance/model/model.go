@@ -5,7 +5,7 @@
 // A route is a row, or for IPv6 multipath one row for each sibling. The rows of a prefix in a table are a slice in the kernel's order. The
 // first row and its siblings are the prefix's candidate; whenever an edit changes the candidate, one operation goes into the chip's queue.
 //
-// What it leaves out: next-hop objects, source prefixes, transport metrics, fail_route_delete, and IPv6 multipath deletes that only half succeed.
+// What it leaves out: next-hop objects, source prefixes, transport metrics and fail_route_delete.
 //
 // Vasic differs from the kernel on purpose, and so does the model: promotions are always admitted (5.3), a route that was in hardware before keeps
 // its flag (5.6), and the candidate is always the head of the list (3.6).

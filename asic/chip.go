@@ -138,7 +138,6 @@ func (c *Chip) wait(ctx context.Context) {
 // Admit implements fib.Hardware: netdevsim's synchronous part (nsim_fib4_prepare_event, nsim_fib6_prepare_event).
 func (c *Chip) Admit(op *fib.Op) error {
 	if op.Kind == fib.OpDelete && c.Knob(FailRouteDelete) {
-		c.queue.push(item{run: c.clear})
 		return errDeleteRefused
 	}
 	if c.profile.accounting && !c.resources.account(op) {
@@ -148,7 +147,7 @@ func (c *Chip) Admit(op *fib.Op) error {
 }
 
 // Submit implements fib.Hardware.
-func (c *Chip) Submit(ops []fib.Op) { c.queue.pushOps(ops) }
+func (c *Chip) Submit(ops []fib.Op) { c.queue.pushOps(ops, c.clear) }
 
 // LinkChanged implements fib.Hardware.
 func (c *Chip) LinkChanged(l *fib.Link, usable bool) { c.queue.push(item{link: l, usable: usable}) }

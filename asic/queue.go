@@ -93,11 +93,15 @@ func (q *queue) push(it item) {
 	q.wake()
 }
 
-func (q *queue) pushOps(ops []fib.Op) {
+func (q *queue) pushOps(ops []fib.Op, clear func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range ops {
-		q.add().op = ops[i]
+		if it := q.add(); ops[i].Kind == fib.OpClear {
+			it.run = clear
+		} else {
+			it.op = ops[i]
+		}
 	}
 	q.wake()
 }

@@ -64,6 +64,7 @@ func (f *family) remove(t *table, pfx netip.Prefix, leaving []uint32, requested,
 			f.op.Promotion = f.op.Kind == OpReplace
 			if refused := f.fib.hardware.Admit(&f.op); refused != nil {
 				warning = asError(refused)
+				f.ops = append(f.ops, Op{Kind: OpClear, Family: f.af})
 			} else {
 				f.submit(q, a)
 			}

@@ -10,10 +10,11 @@ const (
 	OpReplace OpKind = iota // the entry becomes Routes
 	OpAppend                // Routes join the entry (IPv6 siblings)
 	OpDelete                // Routes leave the entry; the entry goes when none is left
+	OpClear                 // a delete was refused, and hardware loses everything; without routes
 )
 
 // String returns the operation as metrics and listings spell it.
-func (k OpKind) String() string { return [...]string{"replace", "append", "delete"}[k] }
+func (k OpKind) String() string { return [...]string{"replace", "append", "delete", "clear"}[k] }
 
 // Ref names one row of a FIB at one generation.
 type Ref struct {
@@ -53,8 +54,8 @@ func (o *Op) Ref(i int) Ref {
 
 // Hardware is the chip as the FIB sees it. Its methods are called with a family's lock held and must not block or call back.
 type Hardware interface {
-	// Admit asks whether the chip takes an operation of this kind now, and reserves what it needs. A refused delete is not submitted but
-	// leaves the FIB all the same, as a delete cannot be vetoed; the error is then a warning.
+	// Admit asks whether the chip takes an operation of this kind now, and reserves what it needs. A refused delete leaves the
+	// FIB all the same, as it cannot be vetoed; the error is then a warning, and OpClear is submitted in its place.
 	Admit(*Op) error
 	// Submit queues admitted operations in order.
 	Submit([]Op)

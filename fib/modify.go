@@ -169,9 +169,10 @@ func (f *family) tellGone(d *draft, n uint32) {
 	}
 	f.op = Op{Kind: OpDelete, Family: f.af, Table: d.table.id, Prefix: d.prefix, Source: d.table.source, Accepted: f.now}
 	f.refer(&f.op, []uint32{n}, nil)
-	if f.fib.hardware.Admit(&f.op) == nil {
-		f.ops = append(f.ops, f.op)
+	if f.fib.hardware.Admit(&f.op) != nil {
+		f.op = Op{Kind: OpClear, Family: f.af}
 	}
+	f.ops = append(f.ops, f.op)
 }
 
 // submit queues the admitted operation f.op for commit, with the request's waiter.

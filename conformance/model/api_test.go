@@ -248,8 +248,8 @@ func (a *api) setNotify(settings [2]int) {
 	}
 }
 
-func (a *api) setFailing(fail bool) {
-	a.update(&vasicv1.Settings{FailRouteOffload: fail}, "fail_route_offload")
+func (a *api) setFailing(offload, del bool) {
+	a.update(&vasicv1.Settings{FailRouteOffload: offload, FailRouteDelete: del}, "fail_route_offload", "fail_route_delete")
 }
 
 func (a *api) setSizes(sizes [2]uint64) {

@@ -9,6 +9,7 @@ const (
 	replace = iota
 	appendTo
 	remove
+	flush // a refused delete
 )
 
 // operation is what the chip has to do: something with the entry of key, or, with link, note that a link can be used or not.
@@ -40,15 +41,16 @@ type entry struct {
 
 // chip is the hardware, and what is on its way to it.
 type chip struct {
-	netdevsim bool
-	sizes     [2]uint64
-	nextSizes [2]uint64
-	counted   [2]uint64 // netdevsim's accounting (5.1)
-	fail      bool      // fail_route_offload
-	usable    map[*link]bool
-	queue     []operation
-	entries   map[key]*entry
-	failed    map[key]bool // something has failed here since the last replace; hardware and FIB may differ
+	netdevsim  bool
+	sizes      [2]uint64
+	nextSizes  [2]uint64
+	counted    [2]uint64 // netdevsim's accounting (5.1)
+	fail       bool      // fail_route_offload
+	failDelete bool      // fail_route_delete
+	usable     map[*link]bool
+	queue      []operation
+	entries    map[key]*entry
+	failed     map[key]bool // something has failed here since the last replace; hardware and FIB may differ
 }
 
 func newChip(profile string, sizes [2]uint64) chip {
@@ -58,8 +60,8 @@ func newChip(profile string, sizes [2]uint64) chip {
 	}
 }
 
-// SetFailing sets fail_route_offload.
-func (m *Model) SetFailing(fail bool) { m.chip.fail = fail }
+// SetFailing sets fail_route_offload and fail_route_delete.
+func (m *Model) SetFailing(offload, del bool) { m.chip.fail, m.chip.failDelete = offload, del }
 
 // SetSizes sets the sizes of IPv4/fib and IPv6/fib from the next reload on (5.14).
 func (m *Model) SetSizes(sizes [2]uint64) { m.chip.nextSizes = sizes }
@@ -100,7 +102,7 @@ func (c *chip) admit(op operation) bool {
 func (m *Model) Step(n int) (done int) {
 	for len(m.chip.queue) > 0 {
 		op := m.chip.queue[0]
-		if op.link == nil {
+		if op.link == nil && op.kind != flush {
 			if done == n {
 				break
 			}
@@ -110,6 +112,14 @@ func (m *Model) Step(n int) (done int) {
 		switch {
 		case op.link != nil:
 			m.linkChanged(op.link, op.usable)
+		case op.kind == flush:
+			for k := range m.chip.entries {
+				m.chip.release(k.family())
+			}
+			m.clear()
+			for k := range m.routes {
+				m.chip.failed[k] = true
+			}
 		case op.kind == replace:
 			m.replace(op)
 		case op.kind == appendTo:
@@ -307,6 +317,7 @@ func (m *Model) Reload() (errno string) {
 	m.Rest()
 	m.clear()
 	c := &m.chip
+	c.failDelete = false
 	c.fail, c.sizes, c.counted, m.attached = false, c.nextSizes, [2]uint64{}, true
 	for _, k := range m.keys() {
 		op := operation{kind: replace, key: k, rows: candidate(m.routes[k])}

@@ -249,7 +249,10 @@ func (d *direct) setNotify(settings [2]int) {
 	}
 }
 
-func (d *direct) setFailing(fail bool) { d.chip.SetKnob(asic.FailRouteOffload, fail) }
+func (d *direct) setFailing(offload, del bool) {
+	d.chip.SetKnob(asic.FailRouteOffload, offload)
+	d.chip.SetKnob(asic.FailRouteDelete, del)
+}
 
 func (d *direct) setSizes(sizes [2]uint64) {
 	for i, path := range []string{asic.PathIPv4FIB, asic.PathIPv6FIB} {

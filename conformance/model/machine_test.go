@@ -27,7 +27,7 @@ type target interface {
 	deleteAddress(link string, prefix netip.Prefix) string
 
 	setNotify(settings [2]int)
-	setFailing(fail bool)
+	setFailing(offload, del bool)
 	setSizes(sizes [2]uint64)
 	reload() string
 	resume()
@@ -145,10 +145,10 @@ func (mc *machine) actions() map[string]func(*rapid.T) {
 				t.Fatalf("step of %d: %d operations were done, want %d", n, got, want)
 			}
 		},
-		"fail_route_offload": func(t *rapid.T) {
-			fail := rapid.Bool().Draw(t, "on")
-			mc.m.SetFailing(fail)
-			mc.target.setFailing(fail)
+		"failing": func(t *rapid.T) {
+			fail, del := rapid.Bool().Draw(t, "offload"), rapid.IntRange(0, 2).Draw(t, "delete") == 0
+			mc.m.SetFailing(fail, del)
+			mc.target.setFailing(fail, del)
 		},
 		"resize": func(t *rapid.T) {
 			sizes := drawSizes(t)

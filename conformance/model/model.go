@@ -5,7 +5,7 @@
 // A route is a row, or for IPv6 multipath one row for each sibling. The rows of a prefix in a table are a slice in the kernel's order. The
 // first row and its siblings are the prefix's candidate; whenever an edit changes the candidate, one operation goes into the chip's queue.
 //
-// What it leaves out: next-hop objects, source prefixes, transport metrics and fail_route_delete.
+// What it leaves out: next-hop objects, source prefixes and transport metrics.
 //
 // Vasic differs from the kernel on purpose, and so does the model: promotions are always admitted (5.3), a route that was in hardware before keeps
 // its flag (5.6), and the candidate is always the head of the list (3.6).
@@ -297,10 +297,13 @@ func (m *Model) edit(k key, list []*row, deleting bool) bool {
 	case len(joined) > 0:
 		op.kind, op.rows = appendTo, joined
 	}
-	if m.attached && len(op.rows) > 0 {
-		if !m.chip.admit(op) {
-			return false
-		}
+	switch {
+	case !m.attached || len(op.rows) == 0:
+	case op.kind == remove && m.chip.failDelete: // a delete cannot be vetoed (2.6), but costs hardware everything (5.4)
+		m.chip.queue = append(m.chip.queue, operation{kind: flush, key: k})
+	case !m.chip.admit(op):
+		return false
+	default:
 		m.unask() // a delete of several next hops is settled with the last
 		op.ticket = m.ticket
 		m.chip.queue = append(m.chip.queue, op)

@@ -137,7 +137,11 @@ func (m *Model) insert(k key, rows []*row, verb Verb, list, requested bool) (err
 		for _, r := range in {
 			now = minus(now, []*row{r})
 			gone := operation{kind: remove, key: k, rows: []*row{r}} // hardware never saw it, and is told all the same (3.4)
-			if errno != "" && m.attached && len(now) > 0 && now[0].id == r.id && m.chip.admit(gone) {
+			switch {
+			case errno == "" || !m.attached || len(now) == 0 || now[0].id != r.id:
+			case m.chip.failDelete:
+				m.chip.queue = append(m.chip.queue, operation{kind: flush, key: k})
+			case m.chip.admit(gone):
 				m.chip.queue = append(m.chip.queue, gone)
 			}
 			m.publishDelete(k, []*row{r}, now, requested, false)

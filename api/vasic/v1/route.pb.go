@@ -608,7 +608,8 @@ type Route struct {
 	Multipath bool `protobuf:"varint,12,opt,name=multipath,proto3" json:"multipath,omitempty"`
 	// Output only: names this route as long as it lives, unique within the epoch and never used again. A replace keeps it.
 	Id uint64 `protobuf:"varint,13,opt,name=id,proto3" json:"id,omitempty"`
-	// Output only: grows with every change of the route's content (not of its flags). Unique within the epoch and family.
+	// Output only: tells contents of the route apart; flags do not count. Grows when the route is added, replaced or joined by a next hop; after a
+	// partial delete it is that of the newest next hop left; a silent ROUTE_REPLACED keeps it. Unique within the epoch and family.
 	Generation uint64 `protobuf:"varint,14,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Output only: hardware forwards packets of this route (RTM_F_OFFLOAD).
 	Offload bool `protobuf:"varint,15,opt,name=offload,proto3" json:"offload,omitempty"`

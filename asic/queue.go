@@ -93,12 +93,13 @@ func (q *queue) push(it item) {
 	q.wake()
 }
 
-func (q *queue) pushOps(ops []fib.Op, clear func()) {
+// pushOps queues operations; in the place of an OpClear empty is run.
+func (q *queue) pushOps(ops []fib.Op, empty func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range ops {
 		if it := q.add(); ops[i].Kind == fib.OpClear {
-			it.run = clear
+			it.run = empty
 		} else {
 			it.op = ops[i]
 		}

@@ -24,8 +24,8 @@ type sample struct {
 }
 
 var samples = []sample{
-	{"listen", "127.0.0.1:1", "unix:///tmp/v.sock", "[::1]:3", nil},
-	{"metrics-listen", "127.0.0.1:4", "unix:///tmp/m.sock", "", nil},
+	{"listen", "127.0.0.1:1", "unix:///run/v.sock", "[::1]:3", nil},
+	{"metrics-listen", "127.0.0.1:4", "unix:///run/m.sock", "", nil},
 	{"insecure", "true", "true", "true", nil},
 	{"tls-cert", "/a/c r t", `/b/"crt"`, "/c/#crt", nil},
 	{"tls-key", "/a/key", "/b/key: x", "/c/ké\\y", nil},

@@ -21,7 +21,7 @@ type Token struct {
 
 // WatchOptions are the settings of a watch; the zero value follows all routes, starting with a list of them.
 type WatchOptions struct {
-	// Filter says which events; nil means all. A Mirror needs a filter without kinds and flags.
+	// Filter says which events; nil means all. A Mirror needs a filter without kinds, flags and protocol.
 	Filter *vasicv1.WatchFilter
 	// LiveOnly leaves the list away: only events from now on, or from Resume on. Whether some were missed is said by Reset.
 	LiveOnly bool

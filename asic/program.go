@@ -16,9 +16,7 @@ func (c *Chip) program(ctx context.Context, op *fib.Op) {
 			c.gone(op)
 			return
 		}
-		for i := range op.Len() {
-			c.report(op, i, c.profile.judge(c, op, op.Ref(i).Info), false)
-		}
+		c.reportJudged(op)
 		return
 	}
 	switch op.Kind {
@@ -40,7 +38,7 @@ func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
 	failure := c.failure(op, present)
 	if failure.reason != fib.ReasonNone {
 		c.wait(ctx)
-		c.reportAll(op, failure, false)
+		c.reportAll(op, failure)
 		return
 	}
 	var old []member
@@ -54,9 +52,7 @@ func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
 			c.drop(t, op.Prefix, n)
 		}
 		c.wait(ctx)
-		for i := range op.Len() {
-			c.report(op, i, c.profile.judge(c, op, op.Ref(i).Info), false)
-		}
+		c.reportJudged(op)
 		if leaves {
 			for i := range old {
 				c.clearFlags(op, old[i].ref)
@@ -66,7 +62,7 @@ func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
 		return
 	}
 	if present {
-		c.resources.swapped(op.Family)
+		c.resources.released(op.Family) // it was counted as if it took one more
 	} else {
 		n = c.entries.alloc(op.Family)
 		t.entries.Insert(op.Prefix, n)
@@ -93,7 +89,7 @@ func (c *Chip) append(ctx context.Context, t *table, op *fib.Op) {
 	}
 	if failure.reason != fib.ReasonNone {
 		c.wait(ctx)
-		c.reportAll(op, failure, false)
+		c.reportAll(op, failure)
 		return
 	}
 	old := c.entries.members(n, c.scratch[:0])
@@ -101,9 +97,7 @@ func (c *Chip) append(ctx context.Context, t *table, op *fib.Op) {
 	if !c.profile.silentAppend {
 		c.wait(ctx)
 	}
-	age := c.entries.at(n).age
-	c.entries.set(n, c.entries.at(n).tos, append(old, joining...))
-	c.entries.at(n).age = age
+	c.entries.change(n, append(old, joining...))
 	for i := range joining {
 		c.report(op, i, verdict{flags: joining[i].flags}, c.profile.silentAppend)
 	}
@@ -132,9 +126,7 @@ func (c *Chip) remove(t *table, op *fib.Op) {
 		c.drop(t, op.Prefix, n)
 		return
 	}
-	age := c.entries.at(n).age
-	c.entries.set(n, c.entries.at(n).tos, rest)
-	c.entries.at(n).age = age
+	c.entries.change(n, rest)
 	c.scratch = rest[:0]
 }
 
@@ -179,9 +171,17 @@ func (c *Chip) report(op *fib.Op, i int, v verdict, silent bool) {
 	c.results = append(c.results, r)
 }
 
-func (c *Chip) reportAll(op *fib.Op, v verdict, silent bool) {
+// reportAll adds the same result for all routes of the operation.
+func (c *Chip) reportAll(op *fib.Op, v verdict) {
 	for i := range op.Len() {
-		c.report(op, i, v, silent)
+		c.report(op, i, v, false)
+	}
+}
+
+// reportJudged adds what the profile says of each route of the operation, which does not become an entry.
+func (c *Chip) reportJudged(op *fib.Op) {
+	for i := range op.Len() {
+		c.report(op, i, c.profile.judge(c, op, op.Ref(i).Info), false)
 	}
 }
 

@@ -68,7 +68,7 @@ func (rs *resources) apply() {
 	rs.size, rs.counted = rs.sizeNew, [2]uint64{}
 }
 
-// account counts an operation as netdevsim does and reports whether it may go on: a Replace takes an entry, given back by swapped when it
+// account counts an operation as netdevsim does and reports whether it may go on: a Replace takes an entry, given back by released when it
 // replaced one; every Delete gives one back, also that of a single sibling; an Append takes none. A promotion is always taken: it stands
 // for an entry that leaves.
 func (rs *resources) account(op *fib.Op) bool {
@@ -86,9 +86,6 @@ func (rs *resources) account(op *fib.Op) bool {
 	}
 	return true
 }
-
-// swapped says that a Replace found an entry.
-func (rs *resources) swapped(family fib.Family) { rs.released(family) }
 
 // released gives an entry back.
 func (rs *resources) released(family fib.Family) {

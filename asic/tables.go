@@ -143,6 +143,13 @@ func (es *entries) set(n uint32, tos uint8, members []member) {
 	es.at(n).more = m
 }
 
+// change makes the entry hold other members; its age stays.
+func (es *entries) change(n uint32, members []member) {
+	age := es.at(n).age
+	es.set(n, es.at(n).tos, members)
+	es.at(n).age = age
+}
+
 // unset lets go of what the entry holds.
 func (es *entries) unset(n uint32) {
 	e := es.at(n)

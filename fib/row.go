@@ -24,14 +24,12 @@ type rows struct {
 	chunks []*[rowChunkSize]row
 	used   uint32 // numbers ever handed out
 	free   uint32 // head of the free list
-	count  int
 }
 
 func (rs *rows) at(n uint32) *row { return &rs.chunks[n>>rowChunkBits][n&(rowChunkSize-1)] }
 
 // alloc returns a zeroed live row.
 func (rs *rows) alloc() (uint32, *row) {
-	rs.count++
 	if n := rs.free; n != 0 {
 		r := rs.at(n)
 		rs.free = r.next
@@ -48,7 +46,6 @@ func (rs *rows) alloc() (uint32, *row) {
 }
 
 func (rs *rows) release(n uint32) {
-	rs.count--
 	*rs.at(n) = row{next: rs.free}
 	rs.free = n
 }

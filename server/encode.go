@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"unsafe"
@@ -59,11 +60,28 @@ func (p *pieces) add(r *fib.Route) {
 	p.list[n-1] = p.encoder.appendRoute(p.list[n-1], p.field, r)
 }
 
-// take returns what there is and starts anew.
-func (p *pieces) take() [][]byte {
-	list := p.list
-	p.list = nil
-	return list
+// stream walks to the end and sends the routes that are selected. read is told of each chunk before its routes are sent.
+func (p *pieces) stream(ctx context.Context, w *fib.Walk, selected func(*fib.Route) bool, read func(*fib.Chunk), send func([]byte) error) error {
+	for {
+		p.list = nil
+		chunk, more := w.Next(func(r *fib.Route) {
+			if selected(r) {
+				p.add(r)
+			}
+		})
+		if !more {
+			return nil
+		}
+		read(&chunk)
+		for _, routes := range p.list {
+			if err := send(routes); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
 }
 
 // message returns the route as a message of its own.

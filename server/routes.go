@@ -126,24 +126,10 @@ func (r routeService) ListRoutes(req *vasicv1.ListRoutesRequest, stream grpc.Ser
 		return bad
 	}
 	out := pieces{field: fieldListRoutes}
+	send := func(routes []byte) error { return stream.SendMsg(codec.Raw{routes}) }
 	for _, w := range f.walks(r.s.fib) {
-		for {
-			_, more := w.Next(func(v *fib.Route) {
-				if f.matches(v) {
-					out.add(v)
-				}
-			})
-			if !more {
-				break
-			}
-			for _, routes := range out.take() {
-				if err := stream.SendMsg(codec.Raw{routes}); err != nil {
-					return err
-				}
-			}
-			if err := stream.Context().Err(); err != nil {
-				return statusOf(err)
-			}
+		if err := out.stream(stream.Context(), w, f.matches, func(*fib.Chunk) {}, send); err != nil {
+			return statusOf(err)
 		}
 	}
 	return nil

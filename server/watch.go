@@ -90,28 +90,16 @@ func (w watchService) Watch(req *vasicv1.WatchRequest, stream grpc.ServerStreami
 // list sends the snapshot and remembers of which moment each part is.
 func (w *watch) list() error {
 	w.snapshot = newSnapshot()
-	routes := pieces{field: fieldSnapshotRoutes}
+	out := pieces{field: fieldSnapshotRoutes}
+	send := func(routes []byte) error {
+		head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(routes)))
+		return w.stream.SendMsg(codec.Raw{head, routes})
+	}
 	for _, family := range w.filter.families {
+		read := func(c *fib.Chunk) { w.snapshot.add(family, w.s.journal.sourceNumber(c.Source), c) }
 		walk := w.s.fib.Walk(family, w.filter.table, w.filter.within)
-		for {
-			chunk, more := walk.Next(func(v *fib.Route) {
-				if w.filter.selects(v) {
-					routes.add(v)
-				}
-			})
-			if !more {
-				break
-			}
-			w.snapshot.add(family, w.s.journal.sourceNumber(chunk.Source), &chunk)
-			for _, piece := range routes.take() {
-				head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(piece)))
-				if err := w.stream.SendMsg(codec.Raw{head, piece}); err != nil {
-					return err
-				}
-			}
-			if err := w.stream.Context().Err(); err != nil {
-				return err
-			}
+		if err := out.stream(w.stream.Context(), walk, w.filter.selects, read, send); err != nil {
+			return err
 		}
 	}
 	return nil

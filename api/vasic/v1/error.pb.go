@@ -91,6 +91,20 @@ const (
 	ErrorReason_ERROR_REASON_NOT_PAUSED ErrorReason = 29
 	// FAILED_PRECONDITION, EOPNOTSUPP: the switch does not do that.
 	ErrorReason_ERROR_REASON_UNSUPPORTED ErrorReason = 30
+	// ALREADY_EXISTS, EEXIST: the neighbour has an entry.
+	ErrorReason_ERROR_REASON_NEIGHBOR_EXISTS ErrorReason = 31
+	// NOT_FOUND, ENOENT: the neighbour has no entry.
+	ErrorReason_ERROR_REASON_NEIGHBOR_NOT_FOUND ErrorReason = 32
+	// ALREADY_EXISTS, EEXIST: a next-hop object has that id.
+	ErrorReason_ERROR_REASON_NEXT_HOP_EXISTS ErrorReason = 33
+	// NOT_FOUND, ENOENT (of a route or a group EINVAL): no next-hop object has that id.
+	ErrorReason_ERROR_REASON_NEXT_HOP_NOT_FOUND ErrorReason = 34
+	// ALREADY_EXISTS, EEXIST: such a rule exists.
+	ErrorReason_ERROR_REASON_RULE_EXISTS ErrorReason = 35
+	// NOT_FOUND, ENOENT: no rule matches.
+	ErrorReason_ERROR_REASON_RULE_NOT_FOUND ErrorReason = 36
+	// NOT_FOUND: no fault rule has that id.
+	ErrorReason_ERROR_REASON_FAULT_NOT_FOUND ErrorReason = 37
 )
 
 // Enum value maps for ErrorReason.
@@ -127,6 +141,13 @@ var (
 		28: "ERROR_REASON_RELOAD_FAILED",
 		29: "ERROR_REASON_NOT_PAUSED",
 		30: "ERROR_REASON_UNSUPPORTED",
+		31: "ERROR_REASON_NEIGHBOR_EXISTS",
+		32: "ERROR_REASON_NEIGHBOR_NOT_FOUND",
+		33: "ERROR_REASON_NEXT_HOP_EXISTS",
+		34: "ERROR_REASON_NEXT_HOP_NOT_FOUND",
+		35: "ERROR_REASON_RULE_EXISTS",
+		36: "ERROR_REASON_RULE_NOT_FOUND",
+		37: "ERROR_REASON_FAULT_NOT_FOUND",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -160,6 +181,13 @@ var (
 		"ERROR_REASON_RELOAD_FAILED":       28,
 		"ERROR_REASON_NOT_PAUSED":          29,
 		"ERROR_REASON_UNSUPPORTED":         30,
+		"ERROR_REASON_NEIGHBOR_EXISTS":     31,
+		"ERROR_REASON_NEIGHBOR_NOT_FOUND":  32,
+		"ERROR_REASON_NEXT_HOP_EXISTS":     33,
+		"ERROR_REASON_NEXT_HOP_NOT_FOUND":  34,
+		"ERROR_REASON_RULE_EXISTS":         35,
+		"ERROR_REASON_RULE_NOT_FOUND":      36,
+		"ERROR_REASON_FAULT_NOT_FOUND":     37,
 	}
 )
 
@@ -194,7 +222,7 @@ var File_vasic_v1_error_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_error_proto_rawDesc = "" +
 	"\n" +
-	"\x14vasic/v1/error.proto\x12\bvasic.v1*\x87\b\n" +
+	"\x14vasic/v1/error.proto\x12\bvasic.v1*\xf6\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ERROR_REASON_MALFORMED\x10\x01\x12\x1e\n" +
@@ -227,7 +255,14 @@ const file_vasic_v1_error_proto_rawDesc = "" +
 	"\x1dERROR_REASON_RELOAD_FORBIDDEN\x10\x1b\x12\x1e\n" +
 	"\x1aERROR_REASON_RELOAD_FAILED\x10\x1c\x12\x1b\n" +
 	"\x17ERROR_REASON_NOT_PAUSED\x10\x1d\x12\x1c\n" +
-	"\x18ERROR_REASON_UNSUPPORTED\x10\x1eB5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
+	"\x18ERROR_REASON_UNSUPPORTED\x10\x1e\x12 \n" +
+	"\x1cERROR_REASON_NEIGHBOR_EXISTS\x10\x1f\x12#\n" +
+	"\x1fERROR_REASON_NEIGHBOR_NOT_FOUND\x10 \x12 \n" +
+	"\x1cERROR_REASON_NEXT_HOP_EXISTS\x10!\x12#\n" +
+	"\x1fERROR_REASON_NEXT_HOP_NOT_FOUND\x10\"\x12\x1c\n" +
+	"\x18ERROR_REASON_RULE_EXISTS\x10#\x12\x1f\n" +
+	"\x1bERROR_REASON_RULE_NOT_FOUND\x10$\x12 \n" +
+	"\x1cERROR_REASON_FAULT_NOT_FOUND\x10%B5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
 
 var (
 	file_vasic_v1_error_proto_rawDescOnce sync.Once

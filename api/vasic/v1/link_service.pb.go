@@ -31,12 +31,17 @@ type Link struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Output only: interface index, from 1 (lo); never used again.
 	Index uint32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
-	// Kind: "dummy" (the default; a port of the simulated switch). "loopback" is lo's and output only.
+	// Kind: "dummy" (the default; a port of the simulated switch) or "vrf". "loopback" is lo's and output only.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// Administratively up.
 	Up bool `protobuf:"varint,4,opt,name=up,proto3" json:"up,omitempty"`
 	// Has carrier.
-	Carrier       bool `protobuf:"varint,5,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	Carrier bool `protobuf:"varint,5,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// Routing table of a link of type "vrf", 1 to 4294967295; required there, and 0 elsewhere.
+	Table uint32 `protobuf:"varint,6,opt,name=table,proto3" json:"table,omitempty"`
+	// Name of the VRF that the link belongs to; empty: none. Its connected and local routes are then in the VRF's table. A link that joins or leaves a VRF
+	// goes down and up again and loses its IPv6 addresses, as with the kernel.
+	Master        string `protobuf:"bytes,7,opt,name=master,proto3" json:"master,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -106,6 +111,20 @@ func (x *Link) GetCarrier() bool {
 	return false
 }
 
+func (x *Link) GetTable() uint32 {
+	if x != nil {
+		return x.Table
+	}
+	return 0
+}
+
+func (x *Link) GetMaster() string {
+	if x != nil {
+		return x.Master
+	}
+	return ""
+}
+
 // Address is an address of a link with its on-link prefix.
 type Address struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -173,7 +192,7 @@ func (x *Address) GetSecondary() bool {
 // CreateLinkRequest describes the link.
 type CreateLinkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// name and type are used. Required.
+	// name, type and table are used. Required.
 	Link          *Link `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -348,9 +367,9 @@ func (*DeleteLinkResponse) Descriptor() ([]byte, []int) {
 // UpdateLinkRequest says what to change.
 type UpdateLinkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// name says which link; up and carrier are the new values of the fields in update_mask. Required.
+	// name says which link; up, carrier and master are the new values of the fields in update_mask. Required.
 	Link *Link `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
-	// Paths "up" and "carrier". Required.
+	// Paths "up", "carrier" and "master". Required.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -892,13 +911,15 @@ var File_vasic_v1_link_service_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_link_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1bvasic/v1/link_service.proto\x12\bvasic.v1\x1a google/protobuf/field_mask.proto\"n\n" +
+	"\x1bvasic/v1/link_service.proto\x12\bvasic.v1\x1a google/protobuf/field_mask.proto\"\x9c\x01\n" +
 	"\x04Link\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02up\x18\x04 \x01(\bR\x02up\x12\x18\n" +
-	"\acarrier\x18\x05 \x01(\bR\acarrier\"S\n" +
+	"\acarrier\x18\x05 \x01(\bR\acarrier\x12\x14\n" +
+	"\x05table\x18\x06 \x01(\rR\x05table\x12\x16\n" +
+	"\x06master\x18\a \x01(\tR\x06master\"S\n" +
 	"\aAddress\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\tR\x04link\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x1c\n" +

@@ -43,7 +43,7 @@ type LinkServiceClient interface {
 	// DeleteLink removes a link with its addresses and the routes that depend on it. Codes: NOT_FOUND (LINK_NOT_FOUND), FAILED_PRECONDITION
 	// (LINK_NOT_REMOVABLE) for lo.
 	DeleteLink(ctx context.Context, in *DeleteLinkRequest, opts ...grpc.CallOption) (*DeleteLinkResponse, error)
-	// UpdateLink changes the administrative or carrier state. Idempotent. Codes: NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
+	// UpdateLink changes the administrative or carrier state, or the VRF. Idempotent. Codes: NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
 	UpdateLink(ctx context.Context, in *UpdateLinkRequest, opts ...grpc.CallOption) (*UpdateLinkResponse, error)
 	// GetLink reads one link. Codes: NOT_FOUND (LINK_NOT_FOUND).
 	GetLink(ctx context.Context, in *GetLinkRequest, opts ...grpc.CallOption) (*GetLinkResponse, error)
@@ -157,7 +157,7 @@ type LinkServiceServer interface {
 	// DeleteLink removes a link with its addresses and the routes that depend on it. Codes: NOT_FOUND (LINK_NOT_FOUND), FAILED_PRECONDITION
 	// (LINK_NOT_REMOVABLE) for lo.
 	DeleteLink(context.Context, *DeleteLinkRequest) (*DeleteLinkResponse, error)
-	// UpdateLink changes the administrative or carrier state. Idempotent. Codes: NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
+	// UpdateLink changes the administrative or carrier state, or the VRF. Idempotent. Codes: NOT_FOUND (LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
 	UpdateLink(context.Context, *UpdateLinkRequest) (*UpdateLinkResponse, error)
 	// GetLink reads one link. Codes: NOT_FOUND (LINK_NOT_FOUND).
 	GetLink(context.Context, *GetLinkRequest) (*GetLinkResponse, error)

@@ -169,6 +169,8 @@ const (
 	FailureReason_FAILURE_REASON_INJECTED FailureReason = 2
 	// The chip has no entry type for such a route (throw and multicast in profile "switch", or an IPv6 append to a route that is not in hardware).
 	FailureReason_FAILURE_REASON_UNSUPPORTED FailureReason = 3
+	// A register write failed (only fault rules do that).
+	FailureReason_FAILURE_REASON_HARDWARE_ERROR FailureReason = 4
 )
 
 // Enum value maps for FailureReason.
@@ -178,12 +180,14 @@ var (
 		1: "FAILURE_REASON_TABLE_FULL",
 		2: "FAILURE_REASON_INJECTED",
 		3: "FAILURE_REASON_UNSUPPORTED",
+		4: "FAILURE_REASON_HARDWARE_ERROR",
 	}
 	FailureReason_value = map[string]int32{
-		"FAILURE_REASON_UNSPECIFIED": 0,
-		"FAILURE_REASON_TABLE_FULL":  1,
-		"FAILURE_REASON_INJECTED":    2,
-		"FAILURE_REASON_UNSUPPORTED": 3,
+		"FAILURE_REASON_UNSPECIFIED":    0,
+		"FAILURE_REASON_TABLE_FULL":     1,
+		"FAILURE_REASON_INJECTED":       2,
+		"FAILURE_REASON_UNSUPPORTED":    3,
+		"FAILURE_REASON_HARDWARE_ERROR": 4,
 	}
 )
 
@@ -212,6 +216,59 @@ func (x FailureReason) Number() protoreflect.EnumNumber {
 // Deprecated: Use FailureReason.Descriptor instead.
 func (FailureReason) EnumDescriptor() ([]byte, []int) {
 	return file_vasic_v1_route_proto_rawDescGZIP(), []int{2}
+}
+
+// NextHopGroupType is how a group spreads traffic.
+type NextHopGroupType int32
+
+const (
+	// In a request: MULTIPATH. In an answer: the object is no group.
+	NextHopGroupType_NEXT_HOP_GROUP_TYPE_UNSPECIFIED NextHopGroupType = 0
+	// By hash threshold, in proportion to weights.
+	NextHopGroupType_NEXT_HOP_GROUP_TYPE_MULTIPATH NextHopGroupType = 1
+	// By a table of buckets that keep their flows when the group changes.
+	NextHopGroupType_NEXT_HOP_GROUP_TYPE_RESILIENT NextHopGroupType = 2
+)
+
+// Enum value maps for NextHopGroupType.
+var (
+	NextHopGroupType_name = map[int32]string{
+		0: "NEXT_HOP_GROUP_TYPE_UNSPECIFIED",
+		1: "NEXT_HOP_GROUP_TYPE_MULTIPATH",
+		2: "NEXT_HOP_GROUP_TYPE_RESILIENT",
+	}
+	NextHopGroupType_value = map[string]int32{
+		"NEXT_HOP_GROUP_TYPE_UNSPECIFIED": 0,
+		"NEXT_HOP_GROUP_TYPE_MULTIPATH":   1,
+		"NEXT_HOP_GROUP_TYPE_RESILIENT":   2,
+	}
+)
+
+func (x NextHopGroupType) Enum() *NextHopGroupType {
+	p := new(NextHopGroupType)
+	*p = x
+	return p
+}
+
+func (x NextHopGroupType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NextHopGroupType) Descriptor() protoreflect.EnumDescriptor {
+	return file_vasic_v1_route_proto_enumTypes[3].Descriptor()
+}
+
+func (NextHopGroupType) Type() protoreflect.EnumType {
+	return &file_vasic_v1_route_proto_enumTypes[3]
+}
+
+func (x NextHopGroupType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NextHopGroupType.Descriptor instead.
+func (NextHopGroupType) EnumDescriptor() ([]byte, []int) {
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{3}
 }
 
 // RouteFlag names a hardware flag of a route in filters.
@@ -259,11 +316,11 @@ func (x RouteFlag) String() string {
 }
 
 func (RouteFlag) Descriptor() protoreflect.EnumDescriptor {
-	return file_vasic_v1_route_proto_enumTypes[3].Descriptor()
+	return file_vasic_v1_route_proto_enumTypes[4].Descriptor()
 }
 
 func (RouteFlag) Type() protoreflect.EnumType {
-	return &file_vasic_v1_route_proto_enumTypes[3]
+	return &file_vasic_v1_route_proto_enumTypes[4]
 }
 
 func (x RouteFlag) Number() protoreflect.EnumNumber {
@@ -272,7 +329,7 @@ func (x RouteFlag) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RouteFlag.Descriptor instead.
 func (RouteFlag) EnumDescriptor() ([]byte, []int) {
-	return file_vasic_v1_route_proto_rawDescGZIP(), []int{3}
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{4}
 }
 
 // NextHop is one way out of a unicast route.
@@ -617,10 +674,17 @@ type Route struct {
 	Trap bool `protobuf:"varint,16,opt,name=trap,proto3" json:"trap,omitempty"`
 	// Output only: hardware refused this route (RTM_F_OFFLOAD_FAILED). For IPv6 multipath, flags are those of the first next hop listed.
 	OffloadFailed bool `protobuf:"varint,17,opt,name=offload_failed,json=offloadFailed,proto3" json:"offload_failed,omitempty"`
-	// Output only: why offload_failed is set.
+	// Output only: why offload_failed is set. With trap, TABLE_FULL says that the chip had no room for the route's next-hop group.
 	FailureReason FailureReason `protobuf:"varint,18,opt,name=failure_reason,json=failureReason,proto3,enum=vasic.v1.FailureReason" json:"failure_reason,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Id of the next-hop object that says where packets go; next_hops is then empty in a request, and in an answer what the object expands to
+	// (nothing with the setting nexthop_compat_mode off). In a delete: only a route with this id. 0: none.
+	NextHopId uint32 `protobuf:"varint,19,opt,name=next_hop_id,json=nextHopId,proto3" json:"next_hop_id,omitempty"`
+	// Output only, with next_hop_id: the object at that moment. Absent when it is gone already.
+	NextHopObject *NextHopObject `protobuf:"bytes,20,opt,name=next_hop_object,json=nextHopObject,proto3" json:"next_hop_object,omitempty"`
+	// Output only, with offload_failed: hardware still follows an older route of this prefix.
+	OlderInHardware bool `protobuf:"varint,21,opt,name=older_in_hardware,json=olderInHardware,proto3" json:"older_in_hardware,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Route) Reset() {
@@ -779,6 +843,327 @@ func (x *Route) GetFailureReason() FailureReason {
 	return FailureReason_FAILURE_REASON_UNSPECIFIED
 }
 
+func (x *Route) GetNextHopId() uint32 {
+	if x != nil {
+		return x.NextHopId
+	}
+	return 0
+}
+
+func (x *Route) GetNextHopObject() *NextHopObject {
+	if x != nil {
+		return x.NextHopObject
+	}
+	return nil
+}
+
+func (x *Route) GetOlderInHardware() bool {
+	if x != nil {
+		return x.OlderInHardware
+	}
+	return false
+}
+
+// NextHopGroupMember is one next hop of a group.
+type NextHopGroupMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of a next-hop object that is no group. Required.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Share of the traffic, 1 to 256. 0 in a request means 1.
+	Weight        uint32 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextHopGroupMember) Reset() {
+	*x = NextHopGroupMember{}
+	mi := &file_vasic_v1_route_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextHopGroupMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextHopGroupMember) ProtoMessage() {}
+
+func (x *NextHopGroupMember) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_route_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextHopGroupMember.ProtoReflect.Descriptor instead.
+func (*NextHopGroupMember) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *NextHopGroupMember) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *NextHopGroupMember) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+// ResilientParameters belong to a resilient group. Times are in hundredths of a second, as the kernel has them.
+type ResilientParameters struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of buckets, 1 to 65535, at least one for each member. Absent: the kernel's default, 128, rounded up to the group.
+	Buckets *uint32 `protobuf:"varint,1,opt,name=buckets,proto3,oneof" json:"buckets,omitempty"`
+	// How long a bucket without traffic stays before it may move, in centiseconds. Absent: 12000.
+	IdleTimer *uint32 `protobuf:"varint,2,opt,name=idle_timer,json=idleTimer,proto3,oneof" json:"idle_timer,omitempty"`
+	// How long the group may be out of balance before buckets are moved by force, in centiseconds. Absent: 0, never.
+	UnbalancedTimer *uint32 `protobuf:"varint,3,opt,name=unbalanced_timer,json=unbalancedTimer,proto3,oneof" json:"unbalanced_timer,omitempty"`
+	// Output only: how long it has been out of balance, in centiseconds.
+	UnbalancedTime uint64 `protobuf:"varint,4,opt,name=unbalanced_time,json=unbalancedTime,proto3" json:"unbalanced_time,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ResilientParameters) Reset() {
+	*x = ResilientParameters{}
+	mi := &file_vasic_v1_route_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResilientParameters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResilientParameters) ProtoMessage() {}
+
+func (x *ResilientParameters) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_route_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResilientParameters.ProtoReflect.Descriptor instead.
+func (*ResilientParameters) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResilientParameters) GetBuckets() uint32 {
+	if x != nil && x.Buckets != nil {
+		return *x.Buckets
+	}
+	return 0
+}
+
+func (x *ResilientParameters) GetIdleTimer() uint32 {
+	if x != nil && x.IdleTimer != nil {
+		return *x.IdleTimer
+	}
+	return 0
+}
+
+func (x *ResilientParameters) GetUnbalancedTimer() uint32 {
+	if x != nil && x.UnbalancedTimer != nil {
+		return *x.UnbalancedTimer
+	}
+	return 0
+}
+
+func (x *ResilientParameters) GetUnbalancedTime() uint64 {
+	if x != nil {
+		return x.UnbalancedTime
+	}
+	return 0
+}
+
+// NextHopObject is a next hop, or a group of them, that routes refer to by id: exactly one of blackhole, gateway or device, and group.
+type NextHopObject struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 4294967295. 0 in a create request: the switch chooses one.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Family of routes that may use it. Unspecified in a request: that of gateway, else IPv4. A group has that of its members.
+	Family Family `protobuf:"varint,2,opt,name=family,proto3,enum=vasic.v1.Family" json:"family,omitempty"`
+	// Address of the next router; empty for device only.
+	Gateway string `protobuf:"bytes,3,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Name of the link; required without gateway. Empty: decided by the gateway, which must then be on a connected subnet.
+	Device string `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
+	// Take the gateway as directly reachable on device.
+	Onlink bool `protobuf:"varint,5,opt,name=onlink,proto3" json:"onlink,omitempty"`
+	// Drop packets.
+	Blackhole bool `protobuf:"varint,6,opt,name=blackhole,proto3" json:"blackhole,omitempty"`
+	// Members, in order; a group must have at least one and may have each id once.
+	Group []*NextHopGroupMember `protobuf:"bytes,7,rep,name=group,proto3" json:"group,omitempty"`
+	// How the group spreads traffic.
+	GroupType NextHopGroupType `protobuf:"varint,8,opt,name=group_type,json=groupType,proto3,enum=vasic.v1.NextHopGroupType" json:"group_type,omitempty"`
+	// With group_type RESILIENT.
+	Resilient *ResilientParameters `protobuf:"bytes,9,opt,name=resilient,proto3" json:"resilient,omitempty"`
+	// Who made it, rtnetlink's numbers 0 to 255.
+	Protocol uint32 `protobuf:"varint,10,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// Output only: rtnetlink's scope: 253 link with a gateway, 254 host for device only, 0 global for groups and blackholes.
+	Scope uint32 `protobuf:"varint,11,opt,name=scope,proto3" json:"scope,omitempty"`
+	// Output only: the link is administratively down or gone.
+	Dead bool `protobuf:"varint,12,opt,name=dead,proto3" json:"dead,omitempty"`
+	// Output only: the link has no carrier, or is down.
+	Linkdown bool `protobuf:"varint,13,opt,name=linkdown,proto3" json:"linkdown,omitempty"`
+	// Output only: hardware forwards by it (RTNH_F_OFFLOAD).
+	Offload bool `protobuf:"varint,14,opt,name=offload,proto3" json:"offload,omitempty"`
+	// Output only: packets to it go to the CPU (RTNH_F_TRAP).
+	Trap          bool `protobuf:"varint,15,opt,name=trap,proto3" json:"trap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NextHopObject) Reset() {
+	*x = NextHopObject{}
+	mi := &file_vasic_v1_route_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NextHopObject) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NextHopObject) ProtoMessage() {}
+
+func (x *NextHopObject) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_route_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NextHopObject.ProtoReflect.Descriptor instead.
+func (*NextHopObject) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *NextHopObject) GetId() uint32 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *NextHopObject) GetFamily() Family {
+	if x != nil {
+		return x.Family
+	}
+	return Family_FAMILY_UNSPECIFIED
+}
+
+func (x *NextHopObject) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *NextHopObject) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *NextHopObject) GetOnlink() bool {
+	if x != nil {
+		return x.Onlink
+	}
+	return false
+}
+
+func (x *NextHopObject) GetBlackhole() bool {
+	if x != nil {
+		return x.Blackhole
+	}
+	return false
+}
+
+func (x *NextHopObject) GetGroup() []*NextHopGroupMember {
+	if x != nil {
+		return x.Group
+	}
+	return nil
+}
+
+func (x *NextHopObject) GetGroupType() NextHopGroupType {
+	if x != nil {
+		return x.GroupType
+	}
+	return NextHopGroupType_NEXT_HOP_GROUP_TYPE_UNSPECIFIED
+}
+
+func (x *NextHopObject) GetResilient() *ResilientParameters {
+	if x != nil {
+		return x.Resilient
+	}
+	return nil
+}
+
+func (x *NextHopObject) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *NextHopObject) GetScope() uint32 {
+	if x != nil {
+		return x.Scope
+	}
+	return 0
+}
+
+func (x *NextHopObject) GetDead() bool {
+	if x != nil {
+		return x.Dead
+	}
+	return false
+}
+
+func (x *NextHopObject) GetLinkdown() bool {
+	if x != nil {
+		return x.Linkdown
+	}
+	return false
+}
+
+func (x *NextHopObject) GetOffload() bool {
+	if x != nil {
+		return x.Offload
+	}
+	return false
+}
+
+func (x *NextHopObject) GetTrap() bool {
+	if x != nil {
+		return x.Trap
+	}
+	return false
+}
+
 // RouteFilter selects routes. A route is selected when every field that is set matches.
 type RouteFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -809,14 +1194,16 @@ type RouteFilter struct {
 	// Only routes with this preferred source.
 	Prefsrc string `protobuf:"bytes,13,opt,name=prefsrc,proto3" json:"prefsrc,omitempty"`
 	// Only routes that have at least one of these flags; RouteFlag.ROUTE_FLAG_NONE selects routes without any flag.
-	Flags         []RouteFlag `protobuf:"varint,14,rep,packed,name=flags,proto3,enum=vasic.v1.RouteFlag" json:"flags,omitempty"`
+	Flags []RouteFlag `protobuf:"varint,14,rep,packed,name=flags,proto3,enum=vasic.v1.RouteFlag" json:"flags,omitempty"`
+	// Only routes with this next-hop object; 0 means any route.
+	NextHopId     uint32 `protobuf:"varint,15,opt,name=next_hop_id,json=nextHopId,proto3" json:"next_hop_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouteFilter) Reset() {
 	*x = RouteFilter{}
-	mi := &file_vasic_v1_route_proto_msgTypes[3]
+	mi := &file_vasic_v1_route_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1215,7 @@ func (x *RouteFilter) String() string {
 func (*RouteFilter) ProtoMessage() {}
 
 func (x *RouteFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_route_proto_msgTypes[3]
+	mi := &file_vasic_v1_route_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1228,7 @@ func (x *RouteFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteFilter.ProtoReflect.Descriptor instead.
 func (*RouteFilter) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_route_proto_rawDescGZIP(), []int{3}
+	return file_vasic_v1_route_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RouteFilter) GetFamily() Family {
@@ -942,6 +1329,13 @@ func (x *RouteFilter) GetFlags() []RouteFlag {
 	return nil
 }
 
+func (x *RouteFilter) GetNextHopId() uint32 {
+	if x != nil {
+		return x.NextHopId
+	}
+	return 0
+}
+
 var File_vasic_v1_route_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_route_proto_rawDesc = "" +
@@ -978,7 +1372,7 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\bquickack\x18\r \x01(\rR\bquickack\x12\x1e\n" +
 	"\n" +
 	"reordering\x18\x0e \x01(\rR\n" +
-	"reordering\"\xdd\x04\n" +
+	"reordering\"\xea\x05\n" +
 	"\x05Route\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12\x1b\n" +
@@ -1000,9 +1394,43 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\aoffload\x18\x0f \x01(\bR\aoffload\x12\x12\n" +
 	"\x04trap\x18\x10 \x01(\bR\x04trap\x12%\n" +
 	"\x0eoffload_failed\x18\x11 \x01(\bR\roffloadFailed\x12>\n" +
-	"\x0efailure_reason\x18\x12 \x01(\x0e2\x17.vasic.v1.FailureReasonR\rfailureReasonB\t\n" +
+	"\x0efailure_reason\x18\x12 \x01(\x0e2\x17.vasic.v1.FailureReasonR\rfailureReason\x12\x1e\n" +
+	"\vnext_hop_id\x18\x13 \x01(\rR\tnextHopId\x12?\n" +
+	"\x0fnext_hop_object\x18\x14 \x01(\v2\x17.vasic.v1.NextHopObjectR\rnextHopObject\x12*\n" +
+	"\x11older_in_hardware\x18\x15 \x01(\bR\x0folderInHardwareB\t\n" +
 	"\a_metricB\b\n" +
-	"\x06_scope\"\xfc\x03\n" +
+	"\x06_scope\"<\n" +
+	"\x12NextHopGroupMember\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\"\xe1\x01\n" +
+	"\x13ResilientParameters\x12\x1d\n" +
+	"\abuckets\x18\x01 \x01(\rH\x00R\abuckets\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"idle_timer\x18\x02 \x01(\rH\x01R\tidleTimer\x88\x01\x01\x12.\n" +
+	"\x10unbalanced_timer\x18\x03 \x01(\rH\x02R\x0funbalancedTimer\x88\x01\x01\x12'\n" +
+	"\x0funbalanced_time\x18\x04 \x01(\x04R\x0eunbalancedTimeB\n" +
+	"\n" +
+	"\b_bucketsB\r\n" +
+	"\v_idle_timerB\x13\n" +
+	"\x11_unbalanced_timer\"\xed\x03\n" +
+	"\rNextHopObject\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\rR\x02id\x12(\n" +
+	"\x06family\x18\x02 \x01(\x0e2\x10.vasic.v1.FamilyR\x06family\x12\x18\n" +
+	"\agateway\x18\x03 \x01(\tR\agateway\x12\x16\n" +
+	"\x06device\x18\x04 \x01(\tR\x06device\x12\x16\n" +
+	"\x06onlink\x18\x05 \x01(\bR\x06onlink\x12\x1c\n" +
+	"\tblackhole\x18\x06 \x01(\bR\tblackhole\x122\n" +
+	"\x05group\x18\a \x03(\v2\x1c.vasic.v1.NextHopGroupMemberR\x05group\x129\n" +
+	"\n" +
+	"group_type\x18\b \x01(\x0e2\x1a.vasic.v1.NextHopGroupTypeR\tgroupType\x12;\n" +
+	"\tresilient\x18\t \x01(\v2\x1d.vasic.v1.ResilientParametersR\tresilient\x12\x1a\n" +
+	"\bprotocol\x18\n" +
+	" \x01(\rR\bprotocol\x12\x14\n" +
+	"\x05scope\x18\v \x01(\rR\x05scope\x12\x12\n" +
+	"\x04dead\x18\f \x01(\bR\x04dead\x12\x1a\n" +
+	"\blinkdown\x18\r \x01(\bR\blinkdown\x12\x18\n" +
+	"\aoffload\x18\x0e \x01(\bR\aoffload\x12\x12\n" +
+	"\x04trap\x18\x0f \x01(\bR\x04trap\"\x9c\x04\n" +
 	"\vRouteFilter\x12(\n" +
 	"\x06family\x18\x01 \x01(\x0e2\x10.vasic.v1.FamilyR\x06family\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12!\n" +
@@ -1018,7 +1446,8 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\x03tos\x18\v \x01(\rH\x02R\x03tos\x88\x01\x01\x12\x1b\n" +
 	"\x06metric\x18\f \x01(\rH\x03R\x06metric\x88\x01\x01\x12\x18\n" +
 	"\aprefsrc\x18\r \x01(\tR\aprefsrc\x12)\n" +
-	"\x05flags\x18\x0e \x03(\x0e2\x13.vasic.v1.RouteFlagR\x05flagsB\v\n" +
+	"\x05flags\x18\x0e \x03(\x0e2\x13.vasic.v1.RouteFlagR\x05flags\x12\x1e\n" +
+	"\vnext_hop_id\x18\x0f \x01(\rR\tnextHopIdB\v\n" +
 	"\t_protocolB\b\n" +
 	"\x06_scopeB\x06\n" +
 	"\x04_tosB\t\n" +
@@ -1037,12 +1466,17 @@ const file_vasic_v1_route_proto_rawDesc = "" +
 	"\x14ROUTE_TYPE_BLACKHOLE\x10\x06\x12\x1a\n" +
 	"\x16ROUTE_TYPE_UNREACHABLE\x10\a\x12\x17\n" +
 	"\x13ROUTE_TYPE_PROHIBIT\x10\b\x12\x14\n" +
-	"\x10ROUTE_TYPE_THROW\x10\t*\x8b\x01\n" +
+	"\x10ROUTE_TYPE_THROW\x10\t*\xae\x01\n" +
 	"\rFailureReason\x12\x1e\n" +
 	"\x1aFAILURE_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19FAILURE_REASON_TABLE_FULL\x10\x01\x12\x1b\n" +
 	"\x17FAILURE_REASON_INJECTED\x10\x02\x12\x1e\n" +
-	"\x1aFAILURE_REASON_UNSUPPORTED\x10\x03*\x88\x01\n" +
+	"\x1aFAILURE_REASON_UNSUPPORTED\x10\x03\x12!\n" +
+	"\x1dFAILURE_REASON_HARDWARE_ERROR\x10\x04*}\n" +
+	"\x10NextHopGroupType\x12#\n" +
+	"\x1fNEXT_HOP_GROUP_TYPE_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dNEXT_HOP_GROUP_TYPE_MULTIPATH\x10\x01\x12!\n" +
+	"\x1dNEXT_HOP_GROUP_TYPE_RESILIENT\x10\x02*\x88\x01\n" +
 	"\tRouteFlag\x12\x1a\n" +
 	"\x16ROUTE_FLAG_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fROUTE_FLAG_NONE\x10\x01\x12\x16\n" +
@@ -1062,31 +1496,40 @@ func file_vasic_v1_route_proto_rawDescGZIP() []byte {
 	return file_vasic_v1_route_proto_rawDescData
 }
 
-var file_vasic_v1_route_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_vasic_v1_route_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_vasic_v1_route_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_vasic_v1_route_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_vasic_v1_route_proto_goTypes = []any{
-	(Family)(0),          // 0: vasic.v1.Family
-	(RouteType)(0),       // 1: vasic.v1.RouteType
-	(FailureReason)(0),   // 2: vasic.v1.FailureReason
-	(RouteFlag)(0),       // 3: vasic.v1.RouteFlag
-	(*NextHop)(nil),      // 4: vasic.v1.NextHop
-	(*RouteMetrics)(nil), // 5: vasic.v1.RouteMetrics
-	(*Route)(nil),        // 6: vasic.v1.Route
-	(*RouteFilter)(nil),  // 7: vasic.v1.RouteFilter
+	(Family)(0),                 // 0: vasic.v1.Family
+	(RouteType)(0),              // 1: vasic.v1.RouteType
+	(FailureReason)(0),          // 2: vasic.v1.FailureReason
+	(NextHopGroupType)(0),       // 3: vasic.v1.NextHopGroupType
+	(RouteFlag)(0),              // 4: vasic.v1.RouteFlag
+	(*NextHop)(nil),             // 5: vasic.v1.NextHop
+	(*RouteMetrics)(nil),        // 6: vasic.v1.RouteMetrics
+	(*Route)(nil),               // 7: vasic.v1.Route
+	(*NextHopGroupMember)(nil),  // 8: vasic.v1.NextHopGroupMember
+	(*ResilientParameters)(nil), // 9: vasic.v1.ResilientParameters
+	(*NextHopObject)(nil),       // 10: vasic.v1.NextHopObject
+	(*RouteFilter)(nil),         // 11: vasic.v1.RouteFilter
 }
 var file_vasic_v1_route_proto_depIdxs = []int32{
-	1, // 0: vasic.v1.Route.type:type_name -> vasic.v1.RouteType
-	4, // 1: vasic.v1.Route.next_hops:type_name -> vasic.v1.NextHop
-	5, // 2: vasic.v1.Route.metrics:type_name -> vasic.v1.RouteMetrics
-	2, // 3: vasic.v1.Route.failure_reason:type_name -> vasic.v1.FailureReason
-	0, // 4: vasic.v1.RouteFilter.family:type_name -> vasic.v1.Family
-	1, // 5: vasic.v1.RouteFilter.type:type_name -> vasic.v1.RouteType
-	3, // 6: vasic.v1.RouteFilter.flags:type_name -> vasic.v1.RouteFlag
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	1,  // 0: vasic.v1.Route.type:type_name -> vasic.v1.RouteType
+	5,  // 1: vasic.v1.Route.next_hops:type_name -> vasic.v1.NextHop
+	6,  // 2: vasic.v1.Route.metrics:type_name -> vasic.v1.RouteMetrics
+	2,  // 3: vasic.v1.Route.failure_reason:type_name -> vasic.v1.FailureReason
+	10, // 4: vasic.v1.Route.next_hop_object:type_name -> vasic.v1.NextHopObject
+	0,  // 5: vasic.v1.NextHopObject.family:type_name -> vasic.v1.Family
+	8,  // 6: vasic.v1.NextHopObject.group:type_name -> vasic.v1.NextHopGroupMember
+	3,  // 7: vasic.v1.NextHopObject.group_type:type_name -> vasic.v1.NextHopGroupType
+	9,  // 8: vasic.v1.NextHopObject.resilient:type_name -> vasic.v1.ResilientParameters
+	0,  // 9: vasic.v1.RouteFilter.family:type_name -> vasic.v1.Family
+	1,  // 10: vasic.v1.RouteFilter.type:type_name -> vasic.v1.RouteType
+	4,  // 11: vasic.v1.RouteFilter.flags:type_name -> vasic.v1.RouteFlag
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_vasic_v1_route_proto_init() }
@@ -1095,14 +1538,15 @@ func file_vasic_v1_route_proto_init() {
 		return
 	}
 	file_vasic_v1_route_proto_msgTypes[2].OneofWrappers = []any{}
-	file_vasic_v1_route_proto_msgTypes[3].OneofWrappers = []any{}
+	file_vasic_v1_route_proto_msgTypes[4].OneofWrappers = []any{}
+	file_vasic_v1_route_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vasic_v1_route_proto_rawDesc), len(file_vasic_v1_route_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   4,
+			NumEnums:      5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

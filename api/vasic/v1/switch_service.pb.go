@@ -25,6 +25,120 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// NeighborResolution is how gateways of routes become valid neighbours.
+type NeighborResolution int32
+
+const (
+	// Refused in an update.
+	NeighborResolution_NEIGHBOR_RESOLUTION_UNSPECIFIED NeighborResolution = 0
+	// A gateway of a route resolves after neighbor_resolution_delay while its link is up, unless an entry says otherwise.
+	NeighborResolution_NEIGHBOR_RESOLUTION_AUTO NeighborResolution = 1
+	// Only entries made by NeighborService count.
+	NeighborResolution_NEIGHBOR_RESOLUTION_MANUAL NeighborResolution = 2
+)
+
+// Enum value maps for NeighborResolution.
+var (
+	NeighborResolution_name = map[int32]string{
+		0: "NEIGHBOR_RESOLUTION_UNSPECIFIED",
+		1: "NEIGHBOR_RESOLUTION_AUTO",
+		2: "NEIGHBOR_RESOLUTION_MANUAL",
+	}
+	NeighborResolution_value = map[string]int32{
+		"NEIGHBOR_RESOLUTION_UNSPECIFIED": 0,
+		"NEIGHBOR_RESOLUTION_AUTO":        1,
+		"NEIGHBOR_RESOLUTION_MANUAL":      2,
+	}
+)
+
+func (x NeighborResolution) Enum() *NeighborResolution {
+	p := new(NeighborResolution)
+	*p = x
+	return p
+}
+
+func (x NeighborResolution) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NeighborResolution) Descriptor() protoreflect.EnumDescriptor {
+	return file_vasic_v1_switch_service_proto_enumTypes[0].Descriptor()
+}
+
+func (NeighborResolution) Type() protoreflect.EnumType {
+	return &file_vasic_v1_switch_service_proto_enumTypes[0]
+}
+
+func (x NeighborResolution) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NeighborResolution.Descriptor instead.
+func (NeighborResolution) EnumDescriptor() ([]byte, []int) {
+	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{0}
+}
+
+// LatencyDistribution is how the time of an operation varies.
+type LatencyDistribution int32
+
+const (
+	// Refused in an update.
+	LatencyDistribution_LATENCY_DISTRIBUTION_UNSPECIFIED LatencyDistribution = 0
+	// Always programming_latency.
+	LatencyDistribution_LATENCY_DISTRIBUTION_CONSTANT LatencyDistribution = 1
+	// Evenly between programming_latency ± latency_spread, never below 0.
+	LatencyDistribution_LATENCY_DISTRIBUTION_UNIFORM LatencyDistribution = 2
+	// Normally, with standard deviation latency_spread, never below 0.
+	LatencyDistribution_LATENCY_DISTRIBUTION_NORMAL LatencyDistribution = 3
+	// Exponentially, with mean programming_latency.
+	LatencyDistribution_LATENCY_DISTRIBUTION_EXPONENTIAL LatencyDistribution = 4
+)
+
+// Enum value maps for LatencyDistribution.
+var (
+	LatencyDistribution_name = map[int32]string{
+		0: "LATENCY_DISTRIBUTION_UNSPECIFIED",
+		1: "LATENCY_DISTRIBUTION_CONSTANT",
+		2: "LATENCY_DISTRIBUTION_UNIFORM",
+		3: "LATENCY_DISTRIBUTION_NORMAL",
+		4: "LATENCY_DISTRIBUTION_EXPONENTIAL",
+	}
+	LatencyDistribution_value = map[string]int32{
+		"LATENCY_DISTRIBUTION_UNSPECIFIED": 0,
+		"LATENCY_DISTRIBUTION_CONSTANT":    1,
+		"LATENCY_DISTRIBUTION_UNIFORM":     2,
+		"LATENCY_DISTRIBUTION_NORMAL":      3,
+		"LATENCY_DISTRIBUTION_EXPONENTIAL": 4,
+	}
+)
+
+func (x LatencyDistribution) Enum() *LatencyDistribution {
+	p := new(LatencyDistribution)
+	*p = x
+	return p
+}
+
+func (x LatencyDistribution) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LatencyDistribution) Descriptor() protoreflect.EnumDescriptor {
+	return file_vasic_v1_switch_service_proto_enumTypes[1].Descriptor()
+}
+
+func (LatencyDistribution) Type() protoreflect.EnumType {
+	return &file_vasic_v1_switch_service_proto_enumTypes[1]
+}
+
+func (x LatencyDistribution) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LatencyDistribution.Descriptor instead.
+func (LatencyDistribution) EnumDescriptor() ([]byte, []int) {
+	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{1}
+}
+
 // Settings are the knobs that can be turned while the switch runs.
 type Settings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -41,7 +155,7 @@ type Settings struct {
 	FailReload bool `protobuf:"varint,5,opt,name=fail_reload,json=failReload,proto3" json:"fail_reload,omitempty"`
 	// Reloads are refused.
 	DontAllowReload bool `protobuf:"varint,6,opt,name=dont_allow_reload,json=dontAllowReload,proto3" json:"dont_allow_reload,omitempty"`
-	// Time that programming one route takes, 0 to 1 h. Profile "netdevsim" starts with 1 ms, "switch" with 0. In "netdevsim" deletes take no time.
+	// Time that programming one route takes, 0 to 1 h, on average where latency_distribution has a spread. Profile "netdevsim" starts with 1 ms, "switch" with 0. In "netdevsim" deletes take no time.
 	ProgrammingLatency *durationpb.Duration `protobuf:"bytes,7,opt,name=programming_latency,json=programmingLatency,proto3" json:"programming_latency,omitempty"`
 	// net.ipv6.route.skip_notify_on_dev_down: deletes of IPv6 routes because of a link that went down are marked silent.
 	Ipv6SkipNotifyOnDevDown bool `protobuf:"varint,8,opt,name=ipv6_skip_notify_on_dev_down,json=ipv6SkipNotifyOnDevDown,proto3" json:"ipv6_skip_notify_on_dev_down,omitempty"`
@@ -49,8 +163,24 @@ type Settings struct {
 	Ipv4IgnoreRoutesWithLinkdown bool `protobuf:"varint,9,opt,name=ipv4_ignore_routes_with_linkdown,json=ipv4IgnoreRoutesWithLinkdown,proto3" json:"ipv4_ignore_routes_with_linkdown,omitempty"`
 	// net.ipv6.conf.all.ignore_routes_with_linkdown, likewise for IPv6.
 	Ipv6IgnoreRoutesWithLinkdown bool `protobuf:"varint,10,opt,name=ipv6_ignore_routes_with_linkdown,json=ipv6IgnoreRoutesWithLinkdown,proto3" json:"ipv6_ignore_routes_with_linkdown,omitempty"`
-	unknownFields                protoimpl.UnknownFields
-	sizeCache                    protoimpl.SizeCache
+	// How gateways of routes become valid neighbours.
+	NeighborResolution NeighborResolution `protobuf:"varint,11,opt,name=neighbor_resolution,json=neighborResolution,proto3,enum=vasic.v1.NeighborResolution" json:"neighbor_resolution,omitempty"`
+	// With AUTO, how long a gateway on an up link takes to resolve, 0 to 1 h.
+	NeighborResolutionDelay *durationpb.Duration `protobuf:"bytes,12,opt,name=neighbor_resolution_delay,json=neighborResolutionDelay,proto3" json:"neighbor_resolution_delay,omitempty"`
+	// Routes that failed because a table was full are programmed again, oldest first, when room comes back.
+	RetryFailed bool `protobuf:"varint,13,opt,name=retry_failed,json=retryFailed,proto3" json:"retry_failed,omitempty"`
+	// net.ipv4.nexthop_compat_mode: routes with a next-hop object show its next hops, and are published again when it changes. On at first.
+	NexthopCompatMode bool `protobuf:"varint,14,opt,name=nexthop_compat_mode,json=nexthopCompatMode,proto3" json:"nexthop_compat_mode,omitempty"`
+	// How programming_latency varies; the numbers come from the switch's seed.
+	LatencyDistribution LatencyDistribution `protobuf:"varint,15,opt,name=latency_distribution,json=latencyDistribution,proto3,enum=vasic.v1.LatencyDistribution" json:"latency_distribution,omitempty"`
+	// With UNIFORM half the width of the range around programming_latency, with NORMAL the standard deviation; 0 to 1 h.
+	LatencySpread *durationpb.Duration `protobuf:"bytes,16,opt,name=latency_spread,json=latencySpread,proto3" json:"latency_spread,omitempty"`
+	// Added to the time of an operation for each of its next hops, 0 to 1 h.
+	LatencyPerNextHop *durationpb.Duration `protobuf:"bytes,17,opt,name=latency_per_next_hop,json=latencyPerNextHop,proto3" json:"latency_per_next_hop,omitempty"`
+	// Operations that the chip carries out in a second at most; 0 means as fast as it can.
+	MaxOperationsPerSecond uint32 `protobuf:"varint,18,opt,name=max_operations_per_second,json=maxOperationsPerSecond,proto3" json:"max_operations_per_second,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Settings) Reset() {
@@ -151,6 +281,62 @@ func (x *Settings) GetIpv6IgnoreRoutesWithLinkdown() bool {
 		return x.Ipv6IgnoreRoutesWithLinkdown
 	}
 	return false
+}
+
+func (x *Settings) GetNeighborResolution() NeighborResolution {
+	if x != nil {
+		return x.NeighborResolution
+	}
+	return NeighborResolution_NEIGHBOR_RESOLUTION_UNSPECIFIED
+}
+
+func (x *Settings) GetNeighborResolutionDelay() *durationpb.Duration {
+	if x != nil {
+		return x.NeighborResolutionDelay
+	}
+	return nil
+}
+
+func (x *Settings) GetRetryFailed() bool {
+	if x != nil {
+		return x.RetryFailed
+	}
+	return false
+}
+
+func (x *Settings) GetNexthopCompatMode() bool {
+	if x != nil {
+		return x.NexthopCompatMode
+	}
+	return false
+}
+
+func (x *Settings) GetLatencyDistribution() LatencyDistribution {
+	if x != nil {
+		return x.LatencyDistribution
+	}
+	return LatencyDistribution_LATENCY_DISTRIBUTION_UNSPECIFIED
+}
+
+func (x *Settings) GetLatencySpread() *durationpb.Duration {
+	if x != nil {
+		return x.LatencySpread
+	}
+	return nil
+}
+
+func (x *Settings) GetLatencyPerNextHop() *durationpb.Duration {
+	if x != nil {
+		return x.LatencyPerNextHop
+	}
+	return nil
+}
+
+func (x *Settings) GetMaxOperationsPerSecond() uint32 {
+	if x != nil {
+		return x.MaxOperationsPerSecond
+	}
+	return 0
 }
 
 // GetSettingsRequest is empty.
@@ -406,9 +592,13 @@ type GetStatusResponse struct {
 	// Open watches.
 	Watchers uint64 `protobuf:"varint,14,opt,name=watchers,proto3" json:"watchers,omitempty"`
 	// Route counts by family and state.
-	Routes        []*RouteCount `protobuf:"bytes,15,rep,name=routes,proto3" json:"routes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Routes []*RouteCount `protobuf:"bytes,15,rep,name=routes,proto3" json:"routes,omitempty"`
+	// Routes that failed because a table was full and that retry_failed would program again.
+	WaitingForRoom uint64 `protobuf:"varint,16,opt,name=waiting_for_room,json=waitingForRoom,proto3" json:"waiting_for_room,omitempty"`
+	// Entries that hardware still has although their delete failed; the chip tries again when a fault rule changes or an entry takes their place.
+	UndeletedEntries uint64 `protobuf:"varint,17,opt,name=undeleted_entries,json=undeletedEntries,proto3" json:"undeleted_entries,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -546,6 +736,20 @@ func (x *GetStatusResponse) GetRoutes() []*RouteCount {
 	return nil
 }
 
+func (x *GetStatusResponse) GetWaitingForRoom() uint64 {
+	if x != nil {
+		return x.WaitingForRoom
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetUndeletedEntries() uint64 {
+	if x != nil {
+		return x.UndeletedEntries
+	}
+	return 0
+}
+
 // RouteCount counts the routes of one family. An IPv6 multipath route counts once for each sibling.
 type RouteCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -613,7 +817,8 @@ func (x *RouteCount) GetCount() uint64 {
 // Resource is one bounded table of the chip.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// devlink's path: "IPv4/fib", "IPv4/fib-rules", "IPv6/fib", "IPv6/fib-rules" or "nexthops".
+	// devlink's path: "IPv4/fib", "IPv4/fib-rules", "IPv6/fib", "IPv6/fib-rules", "nexthops"; of profiles that have them also "groups", "group-members",
+	// "hosts", and "memory" where tables share one.
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// Rows in force; 18446744073709551615 means unlimited.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
@@ -1208,11 +1413,221 @@ func (*ResumeResponse) Descriptor() ([]byte, []int) {
 	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{20}
 }
 
+// ListQueueRequest says how much to read.
+type ListQueueRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many items from the front, 1 to 10000; 0 means 1000.
+	Limit         uint32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueueRequest) Reset() {
+	*x = ListQueueRequest{}
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueueRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueueRequest) ProtoMessage() {}
+
+func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
+func (*ListQueueRequest) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListQueueRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// QueueItem is one thing that the programming goroutine will do.
+type QueueItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "replace", "append", "delete" (of a route), "clear", "link", "neighbor", "nexthop" or "inspect".
+	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Destination, for operations on routes.
+	Prefix string `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	// Table id, for operations on routes.
+	Table uint32 `protobuf:"varint,3,opt,name=table,proto3" json:"table,omitempty"`
+	// Generations of the routes.
+	Generations []uint64 `protobuf:"varint,4,rep,packed,name=generations,proto3" json:"generations,omitempty"`
+	// Name of the link, "ADDRESS dev LINK" or id of a next-hop object, for the other operations.
+	Subject string `protobuf:"bytes,5,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Taken by the programming goroutine: being programmed, or about to be.
+	InFlight bool `protobuf:"varint,6,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// A fault rule holds it.
+	Stalled bool `protobuf:"varint,7,opt,name=stalled,proto3" json:"stalled,omitempty"`
+	// When it was accepted, in nanoseconds since 1970 UTC by the switch's clock; 0 where nobody asked for it.
+	AcceptedUnixNanos int64 `protobuf:"varint,8,opt,name=accepted_unix_nanos,json=acceptedUnixNanos,proto3" json:"accepted_unix_nanos,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *QueueItem) Reset() {
+	*x = QueueItem{}
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueItem) ProtoMessage() {}
+
+func (x *QueueItem) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueItem.ProtoReflect.Descriptor instead.
+func (*QueueItem) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *QueueItem) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *QueueItem) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *QueueItem) GetTable() uint32 {
+	if x != nil {
+		return x.Table
+	}
+	return 0
+}
+
+func (x *QueueItem) GetGenerations() []uint64 {
+	if x != nil {
+		return x.Generations
+	}
+	return nil
+}
+
+func (x *QueueItem) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *QueueItem) GetInFlight() bool {
+	if x != nil {
+		return x.InFlight
+	}
+	return false
+}
+
+func (x *QueueItem) GetStalled() bool {
+	if x != nil {
+		return x.Stalled
+	}
+	return false
+}
+
+func (x *QueueItem) GetAcceptedUnixNanos() int64 {
+	if x != nil {
+		return x.AcceptedUnixNanos
+	}
+	return 0
+}
+
+// ListQueueResponse is the front of the queue.
+type ListQueueResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The next one first.
+	Items []*QueueItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// Items in all.
+	QueueLength   uint64 `protobuf:"varint,2,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueueResponse) Reset() {
+	*x = ListQueueResponse{}
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueueResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueueResponse) ProtoMessage() {}
+
+func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_switch_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
+func (*ListQueueResponse) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListQueueResponse) GetItems() []*QueueItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *ListQueueResponse) GetQueueLength() uint64 {
+	if x != nil {
+		return x.QueueLength
+	}
+	return 0
+}
+
 var File_vasic_v1_switch_service_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dvasic/v1/switch_service.proto\x12\bvasic.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xc4\x04\n" +
+	"\x1dvasic/v1/switch_service.proto\x12\bvasic.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\"\xd8\b\n" +
 	"\bSettings\x12:\n" +
 	"\x1aipv4_notify_on_flag_change\x18\x01 \x01(\rR\x16ipv4NotifyOnFlagChange\x12:\n" +
 	"\x1aipv6_notify_on_flag_change\x18\x02 \x01(\rR\x16ipv6NotifyOnFlagChange\x12,\n" +
@@ -1225,7 +1640,15 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\x1cipv6_skip_notify_on_dev_down\x18\b \x01(\bR\x17ipv6SkipNotifyOnDevDown\x12F\n" +
 	" ipv4_ignore_routes_with_linkdown\x18\t \x01(\bR\x1cipv4IgnoreRoutesWithLinkdown\x12F\n" +
 	" ipv6_ignore_routes_with_linkdown\x18\n" +
-	" \x01(\bR\x1cipv6IgnoreRoutesWithLinkdown\"\x14\n" +
+	" \x01(\bR\x1cipv6IgnoreRoutesWithLinkdown\x12M\n" +
+	"\x13neighbor_resolution\x18\v \x01(\x0e2\x1c.vasic.v1.NeighborResolutionR\x12neighborResolution\x12U\n" +
+	"\x19neighbor_resolution_delay\x18\f \x01(\v2\x19.google.protobuf.DurationR\x17neighborResolutionDelay\x12!\n" +
+	"\fretry_failed\x18\r \x01(\bR\vretryFailed\x12.\n" +
+	"\x13nexthop_compat_mode\x18\x0e \x01(\bR\x11nexthopCompatMode\x12P\n" +
+	"\x14latency_distribution\x18\x0f \x01(\x0e2\x1d.vasic.v1.LatencyDistributionR\x13latencyDistribution\x12@\n" +
+	"\x0elatency_spread\x18\x10 \x01(\v2\x19.google.protobuf.DurationR\rlatencySpread\x12J\n" +
+	"\x14latency_per_next_hop\x18\x11 \x01(\v2\x19.google.protobuf.DurationR\x11latencyPerNextHop\x129\n" +
+	"\x19max_operations_per_second\x18\x12 \x01(\rR\x16maxOperationsPerSecond\"\x14\n" +
 	"\x12GetSettingsRequest\"E\n" +
 	"\x13GetSettingsResponse\x12.\n" +
 	"\bsettings\x18\x01 \x01(\v2\x12.vasic.v1.SettingsR\bsettings\"\x84\x01\n" +
@@ -1235,7 +1658,7 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"updateMask\"H\n" +
 	"\x16UpdateSettingsResponse\x12.\n" +
 	"\bsettings\x18\x01 \x01(\v2\x12.vasic.v1.SettingsR\bsettings\"\x12\n" +
-	"\x10GetStatusRequest\"\xf9\x03\n" +
+	"\x10GetStatusRequest\"\xd0\x04\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x14\n" +
@@ -1254,7 +1677,9 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\rstale_results\x18\f \x01(\x04R\fstaleResults\x12+\n" +
 	"\x11suppressed_events\x18\r \x01(\x04R\x10suppressedEvents\x12\x1a\n" +
 	"\bwatchers\x18\x0e \x01(\x04R\bwatchers\x12,\n" +
-	"\x06routes\x18\x0f \x03(\v2\x14.vasic.v1.RouteCountR\x06routes\"P\n" +
+	"\x06routes\x18\x0f \x03(\v2\x14.vasic.v1.RouteCountR\x06routes\x12(\n" +
+	"\x10waiting_for_room\x18\x10 \x01(\x04R\x0ewaitingForRoom\x12+\n" +
+	"\x11undeleted_entries\x18\x11 \x01(\x04R\x10undeletedEntries\"P\n" +
 	"\n" +
 	"RouteCount\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\tR\x06family\x12\x14\n" +
@@ -1290,7 +1715,31 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\x04done\x18\x01 \x01(\rR\x04done\x12!\n" +
 	"\fqueue_length\x18\x02 \x01(\x04R\vqueueLength\"\x0f\n" +
 	"\rResumeRequest\"\x10\n" +
-	"\x0eResumeResponse2\x88\x05\n" +
+	"\x0eResumeResponse\"(\n" +
+	"\x10ListQueueRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"\xfa\x01\n" +
+	"\tQueueItem\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\tR\toperation\x12\x16\n" +
+	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\rR\x05table\x12 \n" +
+	"\vgenerations\x18\x04 \x03(\x04R\vgenerations\x12\x18\n" +
+	"\asubject\x18\x05 \x01(\tR\asubject\x12\x1b\n" +
+	"\tin_flight\x18\x06 \x01(\bR\binFlight\x12\x18\n" +
+	"\astalled\x18\a \x01(\bR\astalled\x12.\n" +
+	"\x13accepted_unix_nanos\x18\b \x01(\x03R\x11acceptedUnixNanos\"a\n" +
+	"\x11ListQueueResponse\x12)\n" +
+	"\x05items\x18\x01 \x03(\v2\x13.vasic.v1.QueueItemR\x05items\x12!\n" +
+	"\fqueue_length\x18\x02 \x01(\x04R\vqueueLength*w\n" +
+	"\x12NeighborResolution\x12#\n" +
+	"\x1fNEIGHBOR_RESOLUTION_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18NEIGHBOR_RESOLUTION_AUTO\x10\x01\x12\x1e\n" +
+	"\x1aNEIGHBOR_RESOLUTION_MANUAL\x10\x02*\xc7\x01\n" +
+	"\x13LatencyDistribution\x12$\n" +
+	" LATENCY_DISTRIBUTION_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x1dLATENCY_DISTRIBUTION_CONSTANT\x10\x01\x12 \n" +
+	"\x1cLATENCY_DISTRIBUTION_UNIFORM\x10\x02\x12\x1f\n" +
+	"\x1bLATENCY_DISTRIBUTION_NORMAL\x10\x03\x12$\n" +
+	" LATENCY_DISTRIBUTION_EXPONENTIAL\x10\x042\xce\x05\n" +
 	"\rSwitchService\x12J\n" +
 	"\vGetSettings\x12\x1c.vasic.v1.GetSettingsRequest\x1a\x1d.vasic.v1.GetSettingsResponse\x12S\n" +
 	"\x0eUpdateSettings\x12\x1f.vasic.v1.UpdateSettingsRequest\x1a .vasic.v1.UpdateSettingsResponse\x12D\n" +
@@ -1300,7 +1749,8 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\x06Reload\x12\x17.vasic.v1.ReloadRequest\x1a\x18.vasic.v1.ReloadResponse\x128\n" +
 	"\x05Pause\x12\x16.vasic.v1.PauseRequest\x1a\x17.vasic.v1.PauseResponse\x125\n" +
 	"\x04Step\x12\x15.vasic.v1.StepRequest\x1a\x16.vasic.v1.StepResponse\x12;\n" +
-	"\x06Resume\x12\x17.vasic.v1.ResumeRequest\x1a\x18.vasic.v1.ResumeResponseB5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
+	"\x06Resume\x12\x17.vasic.v1.ResumeRequest\x1a\x18.vasic.v1.ResumeResponse\x12D\n" +
+	"\tListQueue\x12\x1a.vasic.v1.ListQueueRequest\x1a\x1b.vasic.v1.ListQueueResponseB5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
 
 var (
 	file_vasic_v1_switch_service_proto_rawDescOnce sync.Once
@@ -1314,64 +1764,78 @@ func file_vasic_v1_switch_service_proto_rawDescGZIP() []byte {
 	return file_vasic_v1_switch_service_proto_rawDescData
 }
 
-var file_vasic_v1_switch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_vasic_v1_switch_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_vasic_v1_switch_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_vasic_v1_switch_service_proto_goTypes = []any{
-	(*Settings)(nil),               // 0: vasic.v1.Settings
-	(*GetSettingsRequest)(nil),     // 1: vasic.v1.GetSettingsRequest
-	(*GetSettingsResponse)(nil),    // 2: vasic.v1.GetSettingsResponse
-	(*UpdateSettingsRequest)(nil),  // 3: vasic.v1.UpdateSettingsRequest
-	(*UpdateSettingsResponse)(nil), // 4: vasic.v1.UpdateSettingsResponse
-	(*GetStatusRequest)(nil),       // 5: vasic.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),      // 6: vasic.v1.GetStatusResponse
-	(*RouteCount)(nil),             // 7: vasic.v1.RouteCount
-	(*Resource)(nil),               // 8: vasic.v1.Resource
-	(*ListResourcesRequest)(nil),   // 9: vasic.v1.ListResourcesRequest
-	(*ListResourcesResponse)(nil),  // 10: vasic.v1.ListResourcesResponse
-	(*UpdateResourceRequest)(nil),  // 11: vasic.v1.UpdateResourceRequest
-	(*UpdateResourceResponse)(nil), // 12: vasic.v1.UpdateResourceResponse
-	(*ReloadRequest)(nil),          // 13: vasic.v1.ReloadRequest
-	(*ReloadResponse)(nil),         // 14: vasic.v1.ReloadResponse
-	(*PauseRequest)(nil),           // 15: vasic.v1.PauseRequest
-	(*PauseResponse)(nil),          // 16: vasic.v1.PauseResponse
-	(*StepRequest)(nil),            // 17: vasic.v1.StepRequest
-	(*StepResponse)(nil),           // 18: vasic.v1.StepResponse
-	(*ResumeRequest)(nil),          // 19: vasic.v1.ResumeRequest
-	(*ResumeResponse)(nil),         // 20: vasic.v1.ResumeResponse
-	(*durationpb.Duration)(nil),    // 21: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil),  // 22: google.protobuf.FieldMask
+	(NeighborResolution)(0),        // 0: vasic.v1.NeighborResolution
+	(LatencyDistribution)(0),       // 1: vasic.v1.LatencyDistribution
+	(*Settings)(nil),               // 2: vasic.v1.Settings
+	(*GetSettingsRequest)(nil),     // 3: vasic.v1.GetSettingsRequest
+	(*GetSettingsResponse)(nil),    // 4: vasic.v1.GetSettingsResponse
+	(*UpdateSettingsRequest)(nil),  // 5: vasic.v1.UpdateSettingsRequest
+	(*UpdateSettingsResponse)(nil), // 6: vasic.v1.UpdateSettingsResponse
+	(*GetStatusRequest)(nil),       // 7: vasic.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),      // 8: vasic.v1.GetStatusResponse
+	(*RouteCount)(nil),             // 9: vasic.v1.RouteCount
+	(*Resource)(nil),               // 10: vasic.v1.Resource
+	(*ListResourcesRequest)(nil),   // 11: vasic.v1.ListResourcesRequest
+	(*ListResourcesResponse)(nil),  // 12: vasic.v1.ListResourcesResponse
+	(*UpdateResourceRequest)(nil),  // 13: vasic.v1.UpdateResourceRequest
+	(*UpdateResourceResponse)(nil), // 14: vasic.v1.UpdateResourceResponse
+	(*ReloadRequest)(nil),          // 15: vasic.v1.ReloadRequest
+	(*ReloadResponse)(nil),         // 16: vasic.v1.ReloadResponse
+	(*PauseRequest)(nil),           // 17: vasic.v1.PauseRequest
+	(*PauseResponse)(nil),          // 18: vasic.v1.PauseResponse
+	(*StepRequest)(nil),            // 19: vasic.v1.StepRequest
+	(*StepResponse)(nil),           // 20: vasic.v1.StepResponse
+	(*ResumeRequest)(nil),          // 21: vasic.v1.ResumeRequest
+	(*ResumeResponse)(nil),         // 22: vasic.v1.ResumeResponse
+	(*ListQueueRequest)(nil),       // 23: vasic.v1.ListQueueRequest
+	(*QueueItem)(nil),              // 24: vasic.v1.QueueItem
+	(*ListQueueResponse)(nil),      // 25: vasic.v1.ListQueueResponse
+	(*durationpb.Duration)(nil),    // 26: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),  // 27: google.protobuf.FieldMask
 }
 var file_vasic_v1_switch_service_proto_depIdxs = []int32{
-	21, // 0: vasic.v1.Settings.programming_latency:type_name -> google.protobuf.Duration
-	0,  // 1: vasic.v1.GetSettingsResponse.settings:type_name -> vasic.v1.Settings
-	0,  // 2: vasic.v1.UpdateSettingsRequest.settings:type_name -> vasic.v1.Settings
-	22, // 3: vasic.v1.UpdateSettingsRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 4: vasic.v1.UpdateSettingsResponse.settings:type_name -> vasic.v1.Settings
-	7,  // 5: vasic.v1.GetStatusResponse.routes:type_name -> vasic.v1.RouteCount
-	8,  // 6: vasic.v1.ListResourcesResponse.resources:type_name -> vasic.v1.Resource
-	8,  // 7: vasic.v1.UpdateResourceResponse.resource:type_name -> vasic.v1.Resource
-	1,  // 8: vasic.v1.SwitchService.GetSettings:input_type -> vasic.v1.GetSettingsRequest
-	3,  // 9: vasic.v1.SwitchService.UpdateSettings:input_type -> vasic.v1.UpdateSettingsRequest
-	5,  // 10: vasic.v1.SwitchService.GetStatus:input_type -> vasic.v1.GetStatusRequest
-	9,  // 11: vasic.v1.SwitchService.ListResources:input_type -> vasic.v1.ListResourcesRequest
-	11, // 12: vasic.v1.SwitchService.UpdateResource:input_type -> vasic.v1.UpdateResourceRequest
-	13, // 13: vasic.v1.SwitchService.Reload:input_type -> vasic.v1.ReloadRequest
-	15, // 14: vasic.v1.SwitchService.Pause:input_type -> vasic.v1.PauseRequest
-	17, // 15: vasic.v1.SwitchService.Step:input_type -> vasic.v1.StepRequest
-	19, // 16: vasic.v1.SwitchService.Resume:input_type -> vasic.v1.ResumeRequest
-	2,  // 17: vasic.v1.SwitchService.GetSettings:output_type -> vasic.v1.GetSettingsResponse
-	4,  // 18: vasic.v1.SwitchService.UpdateSettings:output_type -> vasic.v1.UpdateSettingsResponse
-	6,  // 19: vasic.v1.SwitchService.GetStatus:output_type -> vasic.v1.GetStatusResponse
-	10, // 20: vasic.v1.SwitchService.ListResources:output_type -> vasic.v1.ListResourcesResponse
-	12, // 21: vasic.v1.SwitchService.UpdateResource:output_type -> vasic.v1.UpdateResourceResponse
-	14, // 22: vasic.v1.SwitchService.Reload:output_type -> vasic.v1.ReloadResponse
-	16, // 23: vasic.v1.SwitchService.Pause:output_type -> vasic.v1.PauseResponse
-	18, // 24: vasic.v1.SwitchService.Step:output_type -> vasic.v1.StepResponse
-	20, // 25: vasic.v1.SwitchService.Resume:output_type -> vasic.v1.ResumeResponse
-	17, // [17:26] is the sub-list for method output_type
-	8,  // [8:17] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	26, // 0: vasic.v1.Settings.programming_latency:type_name -> google.protobuf.Duration
+	0,  // 1: vasic.v1.Settings.neighbor_resolution:type_name -> vasic.v1.NeighborResolution
+	26, // 2: vasic.v1.Settings.neighbor_resolution_delay:type_name -> google.protobuf.Duration
+	1,  // 3: vasic.v1.Settings.latency_distribution:type_name -> vasic.v1.LatencyDistribution
+	26, // 4: vasic.v1.Settings.latency_spread:type_name -> google.protobuf.Duration
+	26, // 5: vasic.v1.Settings.latency_per_next_hop:type_name -> google.protobuf.Duration
+	2,  // 6: vasic.v1.GetSettingsResponse.settings:type_name -> vasic.v1.Settings
+	2,  // 7: vasic.v1.UpdateSettingsRequest.settings:type_name -> vasic.v1.Settings
+	27, // 8: vasic.v1.UpdateSettingsRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 9: vasic.v1.UpdateSettingsResponse.settings:type_name -> vasic.v1.Settings
+	9,  // 10: vasic.v1.GetStatusResponse.routes:type_name -> vasic.v1.RouteCount
+	10, // 11: vasic.v1.ListResourcesResponse.resources:type_name -> vasic.v1.Resource
+	10, // 12: vasic.v1.UpdateResourceResponse.resource:type_name -> vasic.v1.Resource
+	24, // 13: vasic.v1.ListQueueResponse.items:type_name -> vasic.v1.QueueItem
+	3,  // 14: vasic.v1.SwitchService.GetSettings:input_type -> vasic.v1.GetSettingsRequest
+	5,  // 15: vasic.v1.SwitchService.UpdateSettings:input_type -> vasic.v1.UpdateSettingsRequest
+	7,  // 16: vasic.v1.SwitchService.GetStatus:input_type -> vasic.v1.GetStatusRequest
+	11, // 17: vasic.v1.SwitchService.ListResources:input_type -> vasic.v1.ListResourcesRequest
+	13, // 18: vasic.v1.SwitchService.UpdateResource:input_type -> vasic.v1.UpdateResourceRequest
+	15, // 19: vasic.v1.SwitchService.Reload:input_type -> vasic.v1.ReloadRequest
+	17, // 20: vasic.v1.SwitchService.Pause:input_type -> vasic.v1.PauseRequest
+	19, // 21: vasic.v1.SwitchService.Step:input_type -> vasic.v1.StepRequest
+	21, // 22: vasic.v1.SwitchService.Resume:input_type -> vasic.v1.ResumeRequest
+	23, // 23: vasic.v1.SwitchService.ListQueue:input_type -> vasic.v1.ListQueueRequest
+	4,  // 24: vasic.v1.SwitchService.GetSettings:output_type -> vasic.v1.GetSettingsResponse
+	6,  // 25: vasic.v1.SwitchService.UpdateSettings:output_type -> vasic.v1.UpdateSettingsResponse
+	8,  // 26: vasic.v1.SwitchService.GetStatus:output_type -> vasic.v1.GetStatusResponse
+	12, // 27: vasic.v1.SwitchService.ListResources:output_type -> vasic.v1.ListResourcesResponse
+	14, // 28: vasic.v1.SwitchService.UpdateResource:output_type -> vasic.v1.UpdateResourceResponse
+	16, // 29: vasic.v1.SwitchService.Reload:output_type -> vasic.v1.ReloadResponse
+	18, // 30: vasic.v1.SwitchService.Pause:output_type -> vasic.v1.PauseResponse
+	20, // 31: vasic.v1.SwitchService.Step:output_type -> vasic.v1.StepResponse
+	22, // 32: vasic.v1.SwitchService.Resume:output_type -> vasic.v1.ResumeResponse
+	25, // 33: vasic.v1.SwitchService.ListQueue:output_type -> vasic.v1.ListQueueResponse
+	24, // [24:34] is the sub-list for method output_type
+	14, // [14:24] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_vasic_v1_switch_service_proto_init() }
@@ -1385,13 +1849,14 @@ func file_vasic_v1_switch_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vasic_v1_switch_service_proto_rawDesc), len(file_vasic_v1_switch_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   21,
+			NumEnums:      2,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_vasic_v1_switch_service_proto_goTypes,
 		DependencyIndexes: file_vasic_v1_switch_service_proto_depIdxs,
+		EnumInfos:         file_vasic_v1_switch_service_proto_enumTypes,
 		MessageInfos:      file_vasic_v1_switch_service_proto_msgTypes,
 	}.Build()
 	File_vasic_v1_switch_service_proto = out.File

@@ -30,6 +30,7 @@ const (
 	SwitchService_Pause_FullMethodName          = "/vasic.v1.SwitchService/Pause"
 	SwitchService_Step_FullMethodName           = "/vasic.v1.SwitchService/Step"
 	SwitchService_Resume_FullMethodName         = "/vasic.v1.SwitchService/Resume"
+	SwitchService_ListQueue_FullMethodName      = "/vasic.v1.SwitchService/ListQueue"
 )
 
 // SwitchServiceClient is the client API for SwitchService service.
@@ -61,6 +62,8 @@ type SwitchServiceClient interface {
 	Step(ctx context.Context, in *StepRequest, opts ...grpc.CallOption) (*StepResponse, error)
 	// Resume lets the programming goroutine run again. Idempotent.
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
+	// ListQueue reads what waits to be programmed, in order, without changing it. Codes: INVALID_ARGUMENT (OUT_OF_RANGE).
+	ListQueue(ctx context.Context, in *ListQueueRequest, opts ...grpc.CallOption) (*ListQueueResponse, error)
 }
 
 type switchServiceClient struct {
@@ -161,6 +164,16 @@ func (c *switchServiceClient) Resume(ctx context.Context, in *ResumeRequest, opt
 	return out, nil
 }
 
+func (c *switchServiceClient) ListQueue(ctx context.Context, in *ListQueueRequest, opts ...grpc.CallOption) (*ListQueueResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQueueResponse)
+	err := c.cc.Invoke(ctx, SwitchService_ListQueue_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SwitchServiceServer is the server API for SwitchService service.
 // All implementations must embed UnimplementedSwitchServiceServer
 // for forward compatibility.
@@ -190,6 +203,8 @@ type SwitchServiceServer interface {
 	Step(context.Context, *StepRequest) (*StepResponse, error)
 	// Resume lets the programming goroutine run again. Idempotent.
 	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)
+	// ListQueue reads what waits to be programmed, in order, without changing it. Codes: INVALID_ARGUMENT (OUT_OF_RANGE).
+	ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error)
 	mustEmbedUnimplementedSwitchServiceServer()
 }
 
@@ -226,6 +241,9 @@ func (UnimplementedSwitchServiceServer) Step(context.Context, *StepRequest) (*St
 }
 func (UnimplementedSwitchServiceServer) Resume(context.Context, *ResumeRequest) (*ResumeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Resume not implemented")
+}
+func (UnimplementedSwitchServiceServer) ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListQueue not implemented")
 }
 func (UnimplementedSwitchServiceServer) mustEmbedUnimplementedSwitchServiceServer() {}
 func (UnimplementedSwitchServiceServer) testEmbeddedByValue()                       {}
@@ -410,6 +428,24 @@ func _SwitchService_Resume_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SwitchService_ListQueue_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQueueRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SwitchServiceServer).ListQueue(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SwitchService_ListQueue_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SwitchServiceServer).ListQueue(ctx, req.(*ListQueueRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SwitchService_ServiceDesc is the grpc.ServiceDesc for SwitchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -452,6 +488,10 @@ var SwitchService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Resume",
 			Handler:    _SwitchService_Resume_Handler,
+		},
+		{
+			MethodName: "ListQueue",
+			Handler:    _SwitchService_ListQueue_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

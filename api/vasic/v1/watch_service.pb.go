@@ -39,6 +39,12 @@ const (
 	EventKind_EVENT_KIND_ROUTE_DELETED EventKind = 3
 	// Hardware flags changed, published as the notification setting says. Event.route is the whole route with its new flags.
 	EventKind_EVENT_KIND_FLAGS_CHANGED EventKind = 4
+	// A next-hop object is new. Event.next_hop_object is the object; there is no route. Sent only where a filter names the kind.
+	EventKind_EVENT_KIND_NEXT_HOP_ADDED EventKind = 5
+	// A next-hop object has changed, or a group has lost a member. Likewise.
+	EventKind_EVENT_KIND_NEXT_HOP_REPLACED EventKind = 6
+	// A next-hop object is gone. Likewise.
+	EventKind_EVENT_KIND_NEXT_HOP_DELETED EventKind = 7
 )
 
 // Enum value maps for EventKind.
@@ -49,13 +55,19 @@ var (
 		2: "EVENT_KIND_ROUTE_REPLACED",
 		3: "EVENT_KIND_ROUTE_DELETED",
 		4: "EVENT_KIND_FLAGS_CHANGED",
+		5: "EVENT_KIND_NEXT_HOP_ADDED",
+		6: "EVENT_KIND_NEXT_HOP_REPLACED",
+		7: "EVENT_KIND_NEXT_HOP_DELETED",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":    0,
-		"EVENT_KIND_ROUTE_ADDED":    1,
-		"EVENT_KIND_ROUTE_REPLACED": 2,
-		"EVENT_KIND_ROUTE_DELETED":  3,
-		"EVENT_KIND_FLAGS_CHANGED":  4,
+		"EVENT_KIND_UNSPECIFIED":       0,
+		"EVENT_KIND_ROUTE_ADDED":       1,
+		"EVENT_KIND_ROUTE_REPLACED":    2,
+		"EVENT_KIND_ROUTE_DELETED":     3,
+		"EVENT_KIND_FLAGS_CHANGED":     4,
+		"EVENT_KIND_NEXT_HOP_ADDED":    5,
+		"EVENT_KIND_NEXT_HOP_REPLACED": 6,
+		"EVENT_KIND_NEXT_HOP_DELETED":  7,
 	}
 )
 
@@ -152,7 +164,8 @@ type WatchFilter struct {
 	WithinPrefix string `protobuf:"bytes,3,opt,name=within_prefix,json=withinPrefix,proto3" json:"within_prefix,omitempty"`
 	// Only routes of this protocol.
 	Protocol *uint32 `protobuf:"varint,4,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
-	// Only these kinds of event; empty means all. The snapshot is sent whatever the kinds.
+	// Only these kinds of event; empty means all kinds about routes. The snapshot, which has routes only, is sent whatever the kinds.
+	// Events about next-hop objects pass the other fields only by their family.
 	Kinds []EventKind `protobuf:"varint,5,rep,packed,name=kinds,proto3,enum=vasic.v1.EventKind" json:"kinds,omitempty"`
 	// Only events whose route has at least one of these flags; empty means all.
 	Flags         []RouteFlag `protobuf:"varint,6,rep,packed,name=flags,proto3,enum=vasic.v1.RouteFlag" json:"flags,omitempty"`
@@ -324,7 +337,9 @@ type Event struct {
 	// ROUTE_DELETED of an IPv6 multipath route: only the next hops listed left, the others remain under the same id; Route.generation is then theirs.
 	Partial bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
 	// When the change was published, in nanoseconds since 1970 UTC by the switch's clock.
-	UnixNanos     int64 `protobuf:"varint,8,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
+	UnixNanos int64 `protobuf:"varint,8,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
+	// The object of a next-hop event after the change; of NEXT_HOP_DELETED as it was.
+	NextHopObject *NextHopObject `protobuf:"bytes,9,opt,name=next_hop_object,json=nextHopObject,proto3" json:"next_hop_object,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +428,13 @@ func (x *Event) GetUnixNanos() int64 {
 		return x.UnixNanos
 	}
 	return 0
+}
+
+func (x *Event) GetNextHopObject() *NextHopObject {
+	if x != nil {
+		return x.NextHopObject
+	}
+	return nil
 }
 
 // Created opens a stream.
@@ -765,7 +787,7 @@ const file_vasic_v1_watch_service_proto_rawDesc = "" +
 	"\fresume_after\x18\x01 \x01(\v2\x15.vasic.v1.ResumeTokenR\vresumeAfter\x12-\n" +
 	"\x06filter\x18\x02 \x01(\v2\x15.vasic.v1.WatchFilterR\x06filter\x12\x1b\n" +
 	"\tlive_only\x18\x03 \x01(\bR\bliveOnly\x12F\n" +
-	"\x11bookmark_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x10bookmarkInterval\"\x87\x02\n" +
+	"\x11bookmark_interval\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x10bookmarkInterval\"\xc8\x02\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x12'\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x13.vasic.v1.EventKindR\x04kind\x12%\n" +
@@ -775,7 +797,8 @@ const file_vasic_v1_watch_service_proto_rawDesc = "" +
 	"\x06silent\x18\x06 \x01(\bR\x06silent\x12\x18\n" +
 	"\apartial\x18\a \x01(\bR\apartial\x12\x1d\n" +
 	"\n" +
-	"unix_nanos\x18\b \x01(\x03R\tunixNanos\";\n" +
+	"unix_nanos\x18\b \x01(\x03R\tunixNanos\x12?\n" +
+	"\x0fnext_hop_object\x18\t \x01(\v2\x17.vasic.v1.NextHopObjectR\rnextHopObject\";\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\"3\n" +
@@ -793,13 +816,16 @@ const file_vasic_v1_watch_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x03 \x01(\v2\x12.vasic.v1.SnapshotR\bsnapshot\x12(\n" +
 	"\x06synced\x18\x04 \x01(\v2\x10.vasic.v1.SyncedR\x06synced\x12.\n" +
 	"\bbookmark\x18\x05 \x01(\v2\x12.vasic.v1.BookmarkR\bbookmark\x12+\n" +
-	"\aclosing\x18\x06 \x01(\v2\x11.vasic.v1.ClosingR\aclosing*\x9e\x01\n" +
+	"\aclosing\x18\x06 \x01(\v2\x11.vasic.v1.ClosingR\aclosing*\x80\x02\n" +
 	"\tEventKind\x12\x1a\n" +
 	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16EVENT_KIND_ROUTE_ADDED\x10\x01\x12\x1d\n" +
 	"\x19EVENT_KIND_ROUTE_REPLACED\x10\x02\x12\x1c\n" +
 	"\x18EVENT_KIND_ROUTE_DELETED\x10\x03\x12\x1c\n" +
-	"\x18EVENT_KIND_FLAGS_CHANGED\x10\x042J\n" +
+	"\x18EVENT_KIND_FLAGS_CHANGED\x10\x04\x12\x1d\n" +
+	"\x19EVENT_KIND_NEXT_HOP_ADDED\x10\x05\x12 \n" +
+	"\x1cEVENT_KIND_NEXT_HOP_REPLACED\x10\x06\x12\x1f\n" +
+	"\x1bEVENT_KIND_NEXT_HOP_DELETED\x10\a2J\n" +
 	"\fWatchService\x12:\n" +
 	"\x05Watch\x12\x16.vasic.v1.WatchRequest\x1a\x17.vasic.v1.WatchResponse0\x01B5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
 
@@ -833,6 +859,7 @@ var file_vasic_v1_watch_service_proto_goTypes = []any{
 	(RouteFlag)(0),              // 12: vasic.v1.RouteFlag
 	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
 	(*Route)(nil),               // 14: vasic.v1.Route
+	(*NextHopObject)(nil),       // 15: vasic.v1.NextHopObject
 }
 var file_vasic_v1_watch_service_proto_depIdxs = []int32{
 	11, // 0: vasic.v1.WatchFilter.family:type_name -> vasic.v1.Family
@@ -843,20 +870,21 @@ var file_vasic_v1_watch_service_proto_depIdxs = []int32{
 	13, // 5: vasic.v1.WatchRequest.bookmark_interval:type_name -> google.protobuf.Duration
 	0,  // 6: vasic.v1.Event.kind:type_name -> vasic.v1.EventKind
 	14, // 7: vasic.v1.Event.route:type_name -> vasic.v1.Route
-	14, // 8: vasic.v1.Snapshot.routes:type_name -> vasic.v1.Route
-	4,  // 9: vasic.v1.WatchResponse.events:type_name -> vasic.v1.Event
-	5,  // 10: vasic.v1.WatchResponse.created:type_name -> vasic.v1.Created
-	6,  // 11: vasic.v1.WatchResponse.snapshot:type_name -> vasic.v1.Snapshot
-	7,  // 12: vasic.v1.WatchResponse.synced:type_name -> vasic.v1.Synced
-	8,  // 13: vasic.v1.WatchResponse.bookmark:type_name -> vasic.v1.Bookmark
-	9,  // 14: vasic.v1.WatchResponse.closing:type_name -> vasic.v1.Closing
-	3,  // 15: vasic.v1.WatchService.Watch:input_type -> vasic.v1.WatchRequest
-	10, // 16: vasic.v1.WatchService.Watch:output_type -> vasic.v1.WatchResponse
-	16, // [16:17] is the sub-list for method output_type
-	15, // [15:16] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 8: vasic.v1.Event.next_hop_object:type_name -> vasic.v1.NextHopObject
+	14, // 9: vasic.v1.Snapshot.routes:type_name -> vasic.v1.Route
+	4,  // 10: vasic.v1.WatchResponse.events:type_name -> vasic.v1.Event
+	5,  // 11: vasic.v1.WatchResponse.created:type_name -> vasic.v1.Created
+	6,  // 12: vasic.v1.WatchResponse.snapshot:type_name -> vasic.v1.Snapshot
+	7,  // 13: vasic.v1.WatchResponse.synced:type_name -> vasic.v1.Synced
+	8,  // 14: vasic.v1.WatchResponse.bookmark:type_name -> vasic.v1.Bookmark
+	9,  // 15: vasic.v1.WatchResponse.closing:type_name -> vasic.v1.Closing
+	3,  // 16: vasic.v1.WatchService.Watch:input_type -> vasic.v1.WatchRequest
+	10, // 17: vasic.v1.WatchService.Watch:output_type -> vasic.v1.WatchResponse
+	17, // [17:18] is the sub-list for method output_type
+	16, // [16:17] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_vasic_v1_watch_service_proto_init() }

@@ -119,11 +119,15 @@ func (s *session) addrShow(ctx context.Context, words []string) error {
 			of[a.GetLink()] = append(of[a.GetLink()], address{prefix: x, link: a.GetLink(), secondary: a.GetSecondary()})
 		}
 	}
+	tables, err := s.vrfTables(ctx, c, links)
+	if err != nil {
+		return err
+	}
 	p := s.newPrinter()
 	p.open("", '[')
 	for _, l := range links {
 		if list := of[l.GetName()]; len(list) > 0 || s.options.family == familyAny && sel.to == nil {
-			s.linkAddresses(p, l, list)
+			s.linkAddresses(p, l, tables, list)
 		}
 	}
 	p.close(']')
@@ -154,14 +158,14 @@ func (a address) scope() string {
 }
 
 // linkAddresses prints a link with its addresses: IPv4 first, primary ones before secondary ones.
-func (s *session) linkAddresses(p *printer, l *vasicv1.Link, list []address) {
+func (s *session) linkAddresses(p *printer, l *vasicv1.Link, tables map[string]uint32, list []address) {
 	o := &s.options
 	p.open("", '{')
 	switch {
 	case o.brief:
 		p.briefLink(l)
 	case !o.oneLine || p.json:
-		p.link(l, o)
+		p.link(l, tables, o)
 		p.text("\n")
 	}
 	p.open("addr_info", '[')

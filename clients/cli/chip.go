@@ -2,10 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strings"
-
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
@@ -15,6 +11,9 @@ func (s *session) asic(ctx context.Context, words []string) error {
 	command := "show"
 	if len(words) > 0 {
 		command, words = words[0], words[1:]
+	}
+	if abbreviates(command, "queue") {
+		return s.queue(ctx, words)
 	}
 	p := parser{words: words}
 	var steps uint32
@@ -49,6 +48,8 @@ func (s *session) asic(ctx context.Context, words []string) error {
 		out.uint("queue_capacity", "queue_capacity ", resp.GetQueueCapacity())
 		out.uint("programmed", "programmed ", resp.GetProgrammed())
 		out.uint("stale", "stale ", resp.GetStaleResults())
+		out.uint("waiting_for_room", "waiting_for_room ", resp.GetWaitingForRoom())
+		out.uint("undeleted", "undeleted ", resp.GetUndeletedEntries())
 	case abbreviates(command, "pause"):
 		resp, err := c.Switch.Pause(ctx, &vasicv1.PauseRequest{})
 		if err != nil {
@@ -85,107 +86,6 @@ func chipState(st *vasicv1.GetStatusResponse) string {
 		return "paused"
 	}
 	return "running"
-}
-
-// knobs are the faults that can be switched on and off, under netdevsim's names.
-var knobs = []struct {
-	name string
-	get  func(*vasicv1.Settings) bool
-	set  func(*vasicv1.Settings, bool)
-}{
-	{"fail_route_offload", (*vasicv1.Settings).GetFailRouteOffload, func(s *vasicv1.Settings, b bool) { s.FailRouteOffload = b }},
-	{"fail_route_delete", (*vasicv1.Settings).GetFailRouteDelete, func(s *vasicv1.Settings, b bool) { s.FailRouteDelete = b }},
-	{"fail_reload", (*vasicv1.Settings).GetFailReload, func(s *vasicv1.Settings, b bool) { s.FailReload = b }},
-	{"dont_allow_reload", (*vasicv1.Settings).GetDontAllowReload, func(s *vasicv1.Settings, b bool) { s.DontAllowReload = b }},
-}
-
-// fault is the object fault.
-func (s *session) fault(ctx context.Context, words []string) error {
-	if len(words) == 0 {
-		return s.faultShow(ctx)
-	}
-	command := words[0]
-	p := parser{words: words[1:]}
-	switch {
-	case abbreviates(command, "show"), abbreviates(command, "list"):
-		if err := p.end("show"); err != nil {
-			return err
-		}
-		return s.faultShow(ctx)
-	case abbreviates(command, "set"):
-		return s.faultSet(ctx, &p)
-	case command == "add", command == "del", command == "delete":
-		return notSupported("fault " + command)
-	case abbreviates(command, "help"):
-		return helpError(usageChip)
-	}
-	return unknownCommand(command, "fault")
-}
-
-// faultSet switches a fault on or off: NAME {on|off}, where netdevsim's y, n, 1 and 0 will do too.
-func (s *session) faultSet(ctx context.Context, p *parser) error {
-	name := p.word()
-	next := &vasicv1.Settings{}
-	known := false
-	for _, k := range knobs {
-		if k.name == name {
-			known = true
-			k.set(next, p.yesNo(name))
-		}
-	}
-	if !known && p.err == nil {
-		var all []string
-		for _, k := range knobs {
-			all = append(all, k.name)
-		}
-		p.fail(usageError(fmt.Sprintf("Error: %q is not a fault; there are %s.", name, strings.Join(all, ", "))))
-	}
-	if err := p.end(name); err != nil {
-		return err
-	}
-	c, err := s.client(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = c.Switch.UpdateSettings(ctx, &vasicv1.UpdateSettingsRequest{Settings: next, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{name}}})
-	return err
-}
-
-// yesNo reads on or off as netdevsim's files do.
-func (p *parser) yesNo(name string) bool {
-	switch p.peek() {
-	case "y", "Y", "1":
-		p.word()
-		return true
-	case "n", "N", "0":
-		p.word()
-		return false
-	}
-	return p.onOff(name)
-}
-
-// faultShow lists the faults.
-func (s *session) faultShow(ctx context.Context) error {
-	c, err := s.client(ctx)
-	if err != nil {
-		return err
-	}
-	resp, err := c.Switch.GetSettings(ctx, &vasicv1.GetSettingsRequest{})
-	if err != nil {
-		return err
-	}
-	p := s.newPrinter()
-	p.open("", '{')
-	for _, k := range knobs {
-		state := "off"
-		if k.get(resp.GetSettings()) {
-			state = "on"
-		}
-		p.str(k.name, k.name+" ", state)
-		p.text("\n")
-	}
-	p.close('}')
-	return p.finish(nil)
 }
 
 // status shows what the switch is doing.

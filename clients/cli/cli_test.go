@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
 // expect compares what a command printed.
@@ -100,7 +102,7 @@ func TestHelpGoesToStandardErrorAndSucceeds(t *testing.T) {
 	f := newFake(t)
 	for _, line := range []string{
 		"help", "-h", "-help", "route help", "r h", "route show help", "route add help", "route get help", "route load help", "link help", "addr help",
-		"monitor help", "sysctl help", "sysctl --help", "resource help", "reload help", "asic help", "fault help", "status help",
+		"monitor help", "sysctl help", "sysctl --help", "resource help", "reload help", "asic help", "fault help", "status help", "asic queue help", "fault add help", "lookup help", "audit help", "exposure help", "record help", "replay help",
 	} {
 		code, stdout, stderr := f.run(t, line)
 		if code != exitDone || stdout != "" || !strings.HasPrefix(stderr, "Usage: vasicctl") {
@@ -301,6 +303,8 @@ func TestLinksAndAddressesPrintAsIpPrintsThem(t *testing.T) {
 
 func TestSysctlSpeaksLikeProcps(t *testing.T) {
 	f := newFake(t)
+	f.settings.NeighborResolution = vasicv1.NeighborResolution_NEIGHBOR_RESOLUTION_AUTO
+	f.settings.LatencyDistribution = vasicv1.LatencyDistribution_LATENCY_DISTRIBUTION_CONSTANT
 	for _, tt := range []struct {
 		line           string
 		code           int
@@ -312,7 +316,17 @@ func TestSysctlSpeaksLikeProcps(t *testing.T) {
 		{"sysctl -qw net.ipv6.fib_notify_on_flag_change=2", 0, "", ""},
 		{"sysctl -w net.ipv4.fib_notify_on_flag_change=3 net.ipv6.fib_notify_on_flag_change=1", 1, "net.ipv6.fib_notify_on_flag_change = 1\n", "sysctl: setting key \"net.ipv4.fib_notify_on_flag_change\": Invalid argument\n"},
 		{"sysctl net.ipv6.route.skip_notify_on_dev_down=1", 0, "net.ipv6.route.skip_notify_on_dev_down = 1\n", ""},
-		{"sysctl -a", 0, "net.ipv4.fib_notify_on_flag_change = 1\nnet.ipv6.fib_notify_on_flag_change = 1\nnet.ipv4.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.route.skip_notify_on_dev_down = 1\n", ""},
+		{"sysctl vasic.neighbor_resolution", 0, "vasic.neighbor_resolution = auto\n", ""},
+		{"sysctl -w vasic.neighbor_resolution=manual vasic.neighbor_resolution_delay=1500ms", 0, "vasic.neighbor_resolution = manual\nvasic.neighbor_resolution_delay = 1500ms\n", ""},
+		{"sysctl -qw vasic.max_operations_per_second=5000000", 0, "", ""},
+		{"sysctl vasic.neighbor_resolution=maybe", 1, "", "sysctl: setting key \"vasic.neighbor_resolution\": Invalid argument\n"},
+		{"sysctl vasic.latency_spread=-1s", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\n"},
+		{"sysctl vasic.latency_spread=soon", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\n"},
+		{"sysctl vasic.retry_failed=2", 1, "", "sysctl: setting key \"vasic.retry_failed\": Invalid argument\n"},
+		{"sysctl -a", 0, "net.ipv4.fib_notify_on_flag_change = 1\nnet.ipv6.fib_notify_on_flag_change = 1\nnet.ipv4.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.route.skip_notify_on_dev_down = 1\n" +
+			"net.ipv4.nexthop_compat_mode = 0\nvasic.neighbor_resolution = manual\nvasic.neighbor_resolution_delay = 1.5s\nvasic.retry_failed = 0\n" +
+			"vasic.programming_latency = 0s\nvasic.latency_distribution = constant\nvasic.latency_spread = 0s\nvasic.latency_per_next_hop = 0s\n" +
+			"vasic.max_operations_per_second = 5000000\n", ""},
 		{"sysctl -e net.ipv4.nosuch", 0, "", ""},
 		{"sysctl -w", 1, "", "sysctl: no variables specified\nTry `vasicctl sysctl --help' for more information.\n"},
 	} {
@@ -363,13 +377,13 @@ func TestAReloadThatFailsGetsDevlinksWords(t *testing.T) {
 func TestTheChipsCommands(t *testing.T) {
 	f := newFake(t)
 	for line, want := range map[string]string{
-		"asic":                            "profile switch state paused queue 2 queue_capacity 100 programmed 9 stale 0 \n",
+		"asic":                            "profile switch state paused queue 2 queue_capacity 100 programmed 9 stale 0 waiting_for_room 4 undeleted 1 \n",
 		"asic pause":                      "state paused queue 3 \n",
 		"asic step 5":                     "done 5 queue 1 \n",
 		"-j asic step":                    `{"done":1,"queue":1}` + "\n",
 		"asic resume":                     "state running \n",
 		"fault":                           "fail_route_offload off \nfail_route_delete off \nfail_reload off \ndont_allow_reload off \n",
-		"-j fault show":                   `{"fail_route_offload":"off","fail_route_delete":"off","fail_reload":"off","dont_allow_reload":"off"}` + "\n",
+		"-j fault show":                   `{"fail_route_offload":"off","fail_route_delete":"off","fail_reload":"off","dont_allow_reload":"off","rules":[]}` + "\n",
 		"fault set dont_allow_reload off": "",
 		"status":                          "version 1.2.3 profile switch state paused seed 1 \nepoch 7 revision 42 oldest_revision 3 watchers 1 \nqueue 2 queue_capacity 100 programmed 9 stale 0 suppressed_events 0 \nroutes ipv4 offload 5 \nroutes ipv6 trap 6 \n",
 		"-V":                              "vasicctl utility, vasic-1.2.3\n",

@@ -9,21 +9,35 @@ import (
 // completions are the words that may follow an object.
 var completions = []struct{ object, words string }{
 	{"route", "show list add replace change append prepend del get flush load help"},
+	{"nexthop", "show list add replace del get flush bucket id via dev blackhole group type mpath resilient buckets idle_timer unbalanced_timer onlink proto help"},
+	{"rule", "show list add del flush pref table help"},
 	{"address", "show add del help"},
-	{"link", "show add set del help"},
-	{"monitor", "route all label dev --from --count help"},
-	{"sysctl", "-w -q -n -a net.ipv4.fib_notify_on_flag_change net.ipv6.fib_notify_on_flag_change net.ipv4.conf.all.ignore_routes_with_linkdown net.ipv6.conf.all.ignore_routes_with_linkdown net.ipv6.route.skip_notify_on_dev_down"},
+	{"link", "show add set del type dummy vrf table up down carrier master nomaster help"},
+	{"vrf", "show help"},
+	{"neigh", neighWords},
+	{"neighbour", neighWords},
+	{"monitor", "route nexthop all label dev --from --count help"},
+	{"sysctl", "-w -q -n -a"},
 	{"resource", "show set help"},
 	{"reload", "help"},
-	{"asic", "show pause step resume help"},
-	{"fault", "show set fail_route_offload fail_route_delete fail_reload dont_allow_reload on off help"},
+	{"asic", "show pause step resume queue limit help"},
+	{"fault", "show list set add del all fail_route_offload fail_route_delete fail_reload dont_allow_reload on off prefix family inet inet6 table op " +
+		"replace append delete nexthop fail reason injected table_full unsupported hardware_error delay stall first every probability help"},
+	{"lookup", "-f table main help"},
+	{"audit", "table main root verdict consistent pending trapped blackholed misrouted limit check help"},
+	{"exposure", "live for until synced from root table main proto bgp top all help"},
+	{"record", "show for force help"},
+	{"replay", "speed recorded full force help"},
 	{"status", "help"},
 	{"completion", "bash zsh fish"},
 	{"help", ""},
 }
 
+// neighWords are those of the object that has three names.
+const neighWords = "show list add replace change del get flush lladdr dev nud permanent reachable stale noarp failed help"
+
 // routeWords may stand anywhere behind a command of route.
-const routeWords = "unicast local broadcast anycast multicast blackhole unreachable prohibit throw default via inet6 dev onlink metric table " +
+const routeWords = "unicast local broadcast anycast multicast blackhole unreachable prohibit throw default via inet6 dev onlink metric table vrf nhid " +
 	"proto scope src tos from mtu advmss nexthop weight root match exact type fibmatch --wait --no-wait main all kernel boot static bgp"
 
 // globalOptions stand in front of the object.
@@ -54,6 +68,19 @@ func objectWords() string {
 	return strings.Join(names, " ")
 }
 
+// moreWords adds to words of an object those that are listed elsewhere.
+func moreWords(object, words string) string {
+	switch object {
+	case "route":
+		words += " " + routeWords
+	case "sysctl":
+		for _, k := range sysctlKeys {
+			words += " " + k.key
+		}
+	}
+	return words
+}
+
 func bashCompletion() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# bash completion for vasicctl: source <(vasicctl completion bash)
@@ -70,10 +97,7 @@ _vasicctl() {
         "") words="%s %s" ;;
 `, globalOptions, objectWords())
 	for _, c := range completions {
-		words := c.words
-		if c.object == "route" {
-			words += " " + routeWords
-		}
+		words := moreWords(c.object, c.words)
 		fmt.Fprintf(&b, "        %s) words=%q ;;\n", c.object, words)
 	}
 	b.WriteString(`        *) words= ;;
@@ -104,10 +128,7 @@ func fishCompletion() string {
 		fmt.Fprintf(&b, "complete -c vasicctl -n __fish_use_subcommand %s %s\n", style, strings.TrimLeft(o, "-"))
 	}
 	for _, c := range completions {
-		words := c.words
-		if c.object == "route" {
-			words += " " + routeWords
-		}
+		words := moreWords(c.object, c.words)
 		if words != "" {
 			fmt.Fprintf(&b, "complete -c vasicctl -n '__fish_seen_subcommand_from %s' -a %q\n", c.object, words)
 		}

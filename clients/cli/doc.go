@@ -4,14 +4,16 @@
 //
 //	vasicctl [OPTIONS] OBJECT COMMAND…
 //
-// Objects: route, address, link and monitor are ip's; resource and reload are devlink's; sysctl is procps'; asic, fault, status
-// and completion are of this switch only. `vasicctl help` and `vasicctl OBJECT help` say more.
+// Objects: route, nexthop, rule, address, link, vrf, neighbor and monitor are ip's; resource and reload are devlink's; sysctl is
+// procps'; asic, fault, lookup, audit, exposure, record, replay, status and completion are of this switch only. `vasicctl help`
+// and `vasicctl OBJECT help` say more.
 //
 // # Exit codes
 //
 //	0  done
 //	1  wrong command line; also what ip finds out by itself (an unknown device), and what devlink and sysctl refuse
-//	2  refused by the switch, or the switch cannot be reached; with -batch and route load: one line or more was refused
+//	2  refused by the switch, or the switch cannot be reached; with -batch and route load: one line or more was refused; with
+//	   audit check and replay: a difference was found
 //
 // ip itself leaves with 255 for some wrong command lines and for help; here those are 1 and, for help that was asked for, 0.
 //

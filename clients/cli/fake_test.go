@@ -32,6 +32,8 @@ type fake struct {
 	vasicv1.UnimplementedWatchServiceServer
 	vasicv1.UnimplementedSwitchServiceServer
 	vasicv1.UnimplementedLinkServiceServer
+	fakeObjects
+	fakeTruth
 
 	mu       sync.Mutex // guards the following
 	requests []string   // of what changes something: method and request
@@ -66,6 +68,12 @@ func newFake(t *testing.T) *fake {
 	vasicv1.RegisterWatchServiceServer(s, f)
 	vasicv1.RegisterSwitchServiceServer(s, f)
 	vasicv1.RegisterLinkServiceServer(s, f)
+	vasicv1.RegisterNeighborServiceServer(s, f)
+	vasicv1.RegisterNextHopServiceServer(s, f)
+	vasicv1.RegisterRuleServiceServer(s, f)
+	vasicv1.RegisterFaultServiceServer(s, f)
+	vasicv1.RegisterAuditServiceServer(s, f)
+	vasicv1.RegisterRecordServiceServer(s, f)
 	go func() { _ = s.Serve(f.listener) }()
 	t.Cleanup(s.Stop)
 	return f
@@ -323,7 +331,7 @@ func (f *fake) UpdateSettings(_ context.Context, req *vasicv1.UpdateSettingsRequ
 func (f *fake) GetStatus(context.Context, *vasicv1.GetStatusRequest) (*vasicv1.GetStatusResponse, error) {
 	return &vasicv1.GetStatusResponse{
 		Version: "1.2.3", Profile: "switch", Epoch: 7, Revision: 42, OldestRevision: 3, Seed: 1, QueueLength: 2, QueueCapacity: 100,
-		Programmed: 9, Watchers: 1, Paused: true,
+		Programmed: 9, Watchers: 1, Paused: true, WaitingForRoom: 4, UndeletedEntries: 1,
 		Routes: []*vasicv1.RouteCount{{Family: "ipv4", State: "offload", Count: 5}, {Family: "ipv6", State: "trap", Count: 6}},
 	}, nil
 }

@@ -90,11 +90,12 @@ func (s *session) routeLoad(ctx context.Context, words []string) error {
 	if err != nil {
 		return usageError(fmt.Sprintf("Cannot read %q: %v", req.file, err))
 	}
-	source, err := newRouteSource(lines, req)
+	c, err := s.client(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := s.client(ctx)
+	req.table = knownTables(ctx, c)
+	source, err := newRouteSource(lines, req)
 	if err != nil {
 		return err
 	}
@@ -108,11 +109,12 @@ func (s *session) routeLoad(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	bar := s.newLoadBar(counts, counted, size, req.noWait)
+	bar := &loadBar{counts: counts, read: counted, size: size, noWait: req.noWait, start: time.Now()}
+	drawn := s.newProgress(bar.line)
 	s.send(programmer, source, counts)
 	bar.sentAll()
 	err = programmer.Close()
-	bar.stop()
+	drawn.stop()
 	return s.loadDone(counts, req, lines, time.Since(start), err)
 }
 

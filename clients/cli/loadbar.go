@@ -2,86 +2,26 @@ package cli
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/term"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
-// loadBar draws the progress of a load on a terminal, on one line. Without a terminal it does nothing. Its goroutine reads
-// the counters; stop ends it.
+// loadBar is the progress of a load. It reads the counters.
 type loadBar struct {
 	counts *loadCounts
 	read   *countingReader
 	size   int64 // of the file, in bytes; 0 if it is not known
 	noWait bool
 	start  time.Time
-
-	w     io.Writer
-	width func() int // of the terminal, in columns
-
-	all  atomic.Bool // everything has been sent
-	quit chan struct{}
-	done sync.WaitGroup
-}
-
-// barInterval is how often the line is drawn.
-const barInterval = 100 * time.Millisecond
-
-// newLoadBar returns a bar that runs, or nil if standard error is no terminal.
-func (s *session) newLoadBar(counts *loadCounts, read *countingReader, size int64, noWait bool) *loadBar {
-	f, ok := s.env.Stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil
-	}
-	b := &loadBar{counts: counts, read: read, size: size, noWait: noWait, start: time.Now(), w: f, quit: make(chan struct{})}
-	b.width = func() int {
-		width, _, err := term.GetSize(int(f.Fd()))
-		if err != nil {
-			return 80
-		}
-		return width
-	}
-	b.done.Go(b.run)
-	return b
+	all    atomic.Bool // everything has been sent
 }
 
 // sentAll says that every line has been sent, so that from now on their number is known.
-func (b *loadBar) sentAll() {
-	if b != nil {
-		b.all.Store(true)
-	}
-}
-
-// stop wipes the line out.
-func (b *loadBar) stop() {
-	if b != nil {
-		close(b.quit)
-		b.done.Wait()
-	}
-}
-
-// run draws until stop.
-func (b *loadBar) run() {
-	tick := time.NewTicker(barInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			fmt.Fprintf(b.w, "\r%s\x1b[K", b.line(b.width()-1))
-		case <-b.quit:
-			fmt.Fprint(b.w, "\r\x1b[K")
-			return
-		}
-	}
-}
+func (b *loadBar) sentAll() { b.all.Store(true) }
 
 // line is what is drawn in so many columns.
 func (b *loadBar) line(width int) string {
@@ -99,15 +39,7 @@ func (b *loadBar) line(width int) string {
 	fmt.Fprintf(&text, "  %s/s", grouped(uint64(float64(accepted+refused)/max(time.Since(b.start).Seconds(), 0.001))))
 
 	share, known := b.share()
-	bar := ""
-	if room := min(width-text.Len()-len("[] 100%"), 40); known && room >= 5 {
-		full := int(share * float64(room))
-		bar = fmt.Sprintf("[%s%s] %3d%%", strings.Repeat("#", full), strings.Repeat(".", room-full), int(share*100))
-	} else if known {
-		bar = fmt.Sprintf("%3d%%", int(share*100))
-	}
-	line := bar + text.String()
-	return line[:min(len(line), max(width, 0))]
+	return barLine(width, share, known, text.String())
 }
 
 // share is how much of the file has been settled; how many lines it has is estimated by its size until all have been read.

@@ -18,11 +18,15 @@ type loadRequest struct {
 	typ     string              // of lines that are only a prefix; may be empty
 	options []string            // likewise, as behind the prefix of `route add`
 	via     []netip.Addr        // likewise, taken in turn
+
+	// table returns the table of a VRF.
+	table func(vrf string) (uint32, error)
 }
 
 // parseLoad reads what stands behind `route load`.
 func parseLoad(words []string, f vasicv1.Family) (*loadRequest, error) {
 	l := &loadRequest{action: vasicv1.RouteAction_ROUTE_ACTION_ADD, family: f}
+	l.table = func(vrf string) (uint32, error) { return 0, wrongArgument(vrf, invalidVRF) }
 	words, l.noWait = without(words, "--no-wait")
 	p := parser{words: words}
 	l.file = p.word()
@@ -66,6 +70,15 @@ func (l *loadRequest) gateways(p *parser) {
 	}
 }
 
+// parse has parser read a route and finds the table of its VRF.
+func (l *loadRequest) parse(parser *routeParser, action vasicv1.RouteAction, f vasicv1.Family, words []string) (*vasicv1.Route, error) {
+	route, err := parser.parse(action, f, words)
+	if err == nil && parser.vrf != "" {
+		route.Table, err = l.table(parser.vrf)
+	}
+	return route, err
+}
+
 // loadTemplate makes a route of a prefix of one family.
 type loadTemplate struct {
 	route *vasicv1.Route
@@ -81,7 +94,7 @@ func (l *loadRequest) template(f vasicv1.Family) *loadTemplate {
 	if l.typ != "" {
 		words = append([]string{l.typ}, words...)
 	}
-	if t.route, t.err = new(routeParser).parse(l.action, f, words); t.err != nil || len(l.via) == 0 {
+	if t.route, t.err = l.parse(new(routeParser), l.action, f, words); t.err != nil || len(l.via) == 0 {
 		return t
 	}
 	device := &vasicv1.NextHop{}
@@ -222,7 +235,7 @@ func (s *routeSource) routeLine(op *vasic.Operation, words []string) (*vasicv1.R
 	} else if len(words) == 1 {
 		return s.prefixLine(words[0])
 	}
-	route, err := s.parser.parse(op.Action, f, words)
+	route, err := s.req.parse(&s.parser, op.Action, f, words)
 	if err != nil || s.req.family == familyAny || s.req.family == familyOf(route.Prefix) {
 		return route, err
 	}

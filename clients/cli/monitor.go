@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
@@ -12,10 +13,12 @@ import (
 
 // monitorRequest is a parsed `monitor`.
 type monitorRequest struct {
-	banner bool // "[ROUTE]" in front of each event
-	device string
-	from   *uint64 // the revision to go on after
-	count  uint64  // events to show; 0: no end
+	banner   bool // "[ROUTE]" or "[NEXTHOP]" in front of each event
+	routes   bool
+	nextHops bool
+	device   string
+	from     *uint64 // the revision to go on after
+	count    uint64  // events to show; 0: no end
 }
 
 // parseMonitor reads what stands behind `monitor`.
@@ -24,9 +27,12 @@ func parseMonitor(words []string) (*monitorRequest, error) {
 	p := parser{words: words}
 	for p.more() {
 		switch word := p.word(); {
-		case abbreviates(word, "route"):
-		case word == "all", word == "label":
+		case word == "all":
+			m.banner, m.routes, m.nextHops = true, true, true
+		case word == "label":
 			m.banner = true
+		case abbreviates(word, "route"):
+			m.routes = true
 		case word == "dev":
 			m.device = p.word()
 		case word == "--from", word == "from":
@@ -35,18 +41,53 @@ func parseMonitor(words []string) (*monitorRequest, error) {
 		case word == "--count", word == "count":
 			m.count = p.number64("count")
 		case word == "file", word == "all-nsid", abbreviates(word, "link"), abbreviates(word, "address"), abbreviates(word, "neigh"),
-			abbreviates(word, "nexthop"), abbreviates(word, "rule"):
+			abbreviates(word, "rule"):
 			p.fail(notSupported("monitor " + word))
+		case abbreviates(word, "nexthop"):
+			m.nextHops = true
 		case abbreviates(word, "help"):
 			p.fail(helpError(usageMonitor))
 		default:
 			p.fail(usageError(fmt.Sprintf(`Argument %q is unknown, try "vasicctl monitor help".`, word)))
 		}
 	}
+	if !m.routes && !m.nextHops {
+		m.routes, m.nextHops = true, true
+	}
 	return m, p.err
 }
 
-// monitor shows what happens to routes, until ctx ends. It says on standard error when the connection was lost and whether
+// The kinds of events.
+var (
+	routeEvents = []vasicv1.EventKind{
+		vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED, vasicv1.EventKind_EVENT_KIND_ROUTE_REPLACED, vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED,
+		vasicv1.EventKind_EVENT_KIND_FLAGS_CHANGED,
+	}
+	nextHopEvents = []vasicv1.EventKind{
+		vasicv1.EventKind_EVENT_KIND_NEXT_HOP_ADDED, vasicv1.EventKind_EVENT_KIND_NEXT_HOP_REPLACED, vasicv1.EventKind_EVENT_KIND_NEXT_HOP_DELETED,
+	}
+)
+
+// filter is what the switch can select by itself: never less than is shown. A family concerns routes only, as with ip.
+func (m *monitorRequest) filter(f vasicv1.Family) *vasicv1.WatchFilter {
+	switch {
+	case m.routes && m.nextHops:
+		return &vasicv1.WatchFilter{Kinds: slices.Concat(routeEvents, nextHopEvents)}
+	case m.nextHops:
+		return &vasicv1.WatchFilter{Kinds: nextHopEvents}
+	}
+	return &vasicv1.WatchFilter{Kinds: routeEvents, Family: f}
+}
+
+// keep says whether an event that filter has selected is shown.
+func (m *monitorRequest) keep(e *vasicv1.Event, f vasicv1.Family) bool {
+	if o := e.GetNextHopObject(); o != nil {
+		return !e.Silent && (m.device == "" || o.Device == m.device)
+	}
+	return !e.Silent && e.Route != nil && (m.device == "" || onlyDevice(e.Route) == m.device) && (f == familyAny || f == familyOf(e.Route.Prefix))
+}
+
+// monitor shows what happens to routes and next-hop objects, until ctx ends. It says on standard error when the connection was lost and whether
 // events were.
 func (s *session) monitor(ctx context.Context, words []string) error {
 	m, err := parseMonitor(words)
@@ -60,10 +101,7 @@ func (s *session) monitor(ctx context.Context, words []string) error {
 	if err := checkDevice(ctx, c, m.device); err != nil {
 		return err
 	}
-	options := vasic.WatchOptions{LiveOnly: true}
-	if s.options.family != familyAny {
-		options.Filter = &vasicv1.WatchFilter{Family: s.options.family}
-	}
+	options := vasic.WatchOptions{LiveOnly: true, Filter: m.filter(s.options.family)}
 	if m.from != nil {
 		options.Resume = &vasic.Token{Revision: *m.from}
 	}
@@ -126,7 +164,7 @@ type eventPrinter struct {
 // events prints a batch and says whether enough was shown.
 func (v *eventPrinter) events(events []*vasicv1.Event) (enough bool, err error) {
 	for _, e := range events {
-		if e.Silent || v.m.device != "" && onlyDevice(e.Route) != v.m.device {
+		if !v.m.keep(e, v.s.options.family) {
 			continue
 		}
 		v.event(e)
@@ -140,7 +178,7 @@ func (v *eventPrinter) events(events []*vasicv1.Event) (enough bool, err error) 
 
 // event prints one event: a line, or an object with -j. With -s its revision goes before it.
 func (v *eventPrinter) event(e *vasicv1.Event) {
-	p, o := v.p, &v.s.options
+	p, o, object := v.p, &v.s.options, e.GetNextHopObject()
 	when := time.Unix(0, e.UnixNanos)
 	if !p.json {
 		if o.timestamp {
@@ -149,12 +187,14 @@ func (v *eventPrinter) event(e *vasicv1.Event) {
 		if o.statistics > 0 {
 			p.text(fmt.Sprintf("[%d] ", e.Revision))
 		}
-		if v.m.banner {
+		switch {
+		case v.m.banner && object != nil:
+			p.text("[NEXTHOP]")
+		case v.m.banner:
 			p.text("[ROUTE]")
 		}
 	}
-	line := routeLine{Route: e.Route, deleted: e.Kind == vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED}
-	line.note = func(p *printer) {
+	note := func(p *printer) {
 		if p.json && o.timestamp {
 			p.str("timestamp", "", when.Format(stampLayout))
 		}
@@ -162,7 +202,12 @@ func (v *eventPrinter) event(e *vasicv1.Event) {
 			p.uint("revision", "", e.Revision)
 		}
 	}
-	p.route(line, v.style)
+	if object != nil {
+		p.nextHopObject(nextHopLine{NextHopObject: object, deleted: e.Kind == vasicv1.EventKind_EVENT_KIND_NEXT_HOP_DELETED, note: note}, o.details)
+		p.text("\n")
+	} else {
+		p.route(routeLine{Route: e.Route, deleted: e.Kind == vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED, note: note}, v.style)
+	}
 	p.end()
 }
 

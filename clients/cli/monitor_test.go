@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,13 +21,19 @@ func TestMonitorShowsWhatIpMonitorShows(t *testing.T) {
 		{Revision: 5, Kind: vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED, Route: route, UnixNanos: nanos},
 		{Revision: 6, Kind: vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED, Route: route, UnixNanos: nanos, Silent: true},
 		{Revision: 7, Kind: vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED, Route: route, UnixNanos: nanos},
+		{Revision: 8, Kind: vasicv1.EventKind_EVENT_KIND_NEXT_HOP_DELETED, NextHopObject: object1, UnixNanos: nanos},
 	}
 	for line, want := range map[string]string{
 		"-d monitor route --count 2":       "unicast 192.0.2.0/24 via 10.0.1.2 dev d1 table main proto boot scope global \nDeleted unicast 192.0.2.0/24 via 10.0.1.2 dev d1 table main proto boot scope global \n",
 		"monitor all --count 1":            "[ROUTE]192.0.2.0/24 via 10.0.1.2 dev d1 \n",
 		"-s monitor --count 2":             "[5] 192.0.2.0/24 via 10.0.1.2 dev d1 \n[7] Deleted 192.0.2.0/24 via 10.0.1.2 dev d1 \n",
 		"monitor dev d1 --count 1":         "192.0.2.0/24 via 10.0.1.2 \n",
+		"monitor nexthop --count 1":        "Deleted id 1 via 10.0.1.2 dev d1 scope link trap \n",
+		"-d -4 monitor nexthop --count 1":  "Deleted id 1 via 10.0.1.2 dev d1 scope link proto unspec trap \n",
+		"-j monitor nexthop --count 1":     `{"deleted":true,"id":1,"gateway":"10.0.1.2","dev":"d1","scope":"link","flags":["trap"]}` + "\n",
 		"-j -s monitor --count 2 --from 4": `{"revision":5,"dst":"192.0.2.0/24","gateway":"10.0.1.2","dev":"d1","flags":[]}` + "\n" + `{"revision":7,"deleted":true,"dst":"192.0.2.0/24","gateway":"10.0.1.2","dev":"d1","flags":[]}` + "\n",
+		"-6 monitor all --count 1":         "[NEXTHOP]Deleted id 1 via 10.0.1.2 dev d1 scope link trap \n",
+		"monitor all dev d1 --count 2":     "[ROUTE]192.0.2.0/24 via 10.0.1.2 \n[ROUTE]Deleted 192.0.2.0/24 via 10.0.1.2 \n",
 	} {
 		f := newFake(t)
 		f.watches = append(f.watches, func(req *vasicv1.WatchRequest, stream vasicv1.WatchService_WatchServer) error {
@@ -34,7 +41,7 @@ func TestMonitorShowsWhatIpMonitorShows(t *testing.T) {
 				t.Errorf("%s: got %v", line, req)
 			}
 			for _, m := range []*vasicv1.WatchResponse{
-				{Created: &vasicv1.Created{Epoch: 1, Revision: 4}}, {Synced: &vasicv1.Synced{Revision: 4}}, {Events: events},
+				{Created: &vasicv1.Created{Epoch: 1, Revision: 4}}, {Synced: &vasicv1.Synced{Revision: 4}}, {Events: selected(req.GetFilter(), events)},
 			} {
 				if err := stream.Send(m); err != nil {
 					return err
@@ -49,6 +56,17 @@ func TestMonitorShowsWhatIpMonitorShows(t *testing.T) {
 		}
 		expect(t, line, stdout, want)
 	}
+}
+
+// selected returns the events of a filter's kinds.
+func selected(f *vasicv1.WatchFilter, events []*vasicv1.Event) []*vasicv1.Event {
+	var out []*vasicv1.Event
+	for _, e := range events {
+		if slices.Contains(f.GetKinds(), e.Kind) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 func TestMonitorSaysThatItLostTheSwitchAndEvents(t *testing.T) {

@@ -92,6 +92,16 @@ func wrongArgument(arg, why string) error {
 	return usageError(fmt.Sprintf("Error: argument %q is wrong: %s\n", arg, why))
 }
 
+// wrongWord is wrongArgument where ip has no empty line.
+func wrongWord(arg, why string) error {
+	return usageError(fmt.Sprintf("Error: argument %q is wrong: %s", arg, why))
+}
+
+// duplicate is iproute2's duparg: an option that can be said only once.
+func duplicate(option, arg string) error {
+	return usageError(fmt.Sprintf("Error: duplicate %q: %q is the second value.", option, arg))
+}
+
 // garbage is iproute2's duparg2: a word that nothing expects.
 func garbage(after, word string) error {
 	return usageError(fmt.Sprintf("Error: either %q is duplicate, or %q is a garbage.", after, word))

@@ -141,6 +141,107 @@ func TestRoutesPrintAsIpPrintsThem(t *testing.T) {
 	}
 }
 
+// The wanted lines were recorded from ip of iproute2 6.1 with a kernel 6.1.
+func TestRoutesWithNextHopObjectsPrintAsIpPrintsThem(t *testing.T) {
+	hop1, hop2 := &vasicv1.NextHop{Gateway: "10.0.1.2", Device: "d1", Weight: 1}, &vasicv1.NextHop{Gateway: "10.0.2.2", Device: "d2", Weight: 5, Onlink: true}
+	six := &vasicv1.NextHop{Gateway: "2001:db8:102::2", Device: "d2", Weight: 1}
+	object2 := &vasicv1.NextHopObject{Id: 2, Family: family6, Gateway: six.Gateway, Device: "d2", Scope: scopeLink, Trap: true}
+	group6 := &vasicv1.NextHopObject{Id: 10, Family: family6, GroupType: multipath, Group: []*vasicv1.NextHopGroupMember{{Id: 2, Weight: 1}}, Trap: true}
+	group4 := &vasicv1.NextHopObject{Id: 10, Family: family4, GroupType: multipath, Group: []*vasicv1.NextHopGroupMember{{Id: 2}}, Trap: true}
+	route4 := func(id uint32, o *vasicv1.NextHopObject, hops ...*vasicv1.NextHop) *vasicv1.Route {
+		return &vasicv1.Route{Prefix: "192.0.2.0/24", Table: 254, Type: unicast, Protocol: 3, Scope: ptr(0), Trap: true, NextHopId: id, NextHopObject: o, NextHops: hops}
+	}
+	route6 := func(id uint32, o *vasicv1.NextHopObject, hops ...*vasicv1.NextHop) *vasicv1.Route {
+		return &vasicv1.Route{Prefix: "2001:db8:1::/64", Table: 254, Type: unicast, Protocol: 3, Metric: ptr(1024), NextHopId: id, NextHopObject: o, NextHops: hops}
+	}
+	gone := route6(10, nil, six)
+	gone.Multipath = true
+	drop := route4(4, &vasicv1.NextHopObject{Id: 4, Family: family4, Blackhole: true}, &vasicv1.NextHop{Device: "lo"})
+	drop.Type = blackhole
+	for _, tt := range []struct {
+		name    string
+		route   *vasicv1.Route
+		short   string
+		details string
+		json    string // with details
+	}{
+		{
+			"next hop", route4(1, object1, hop1),
+			"192.0.2.0/24 nhid 1 via 10.0.1.2 dev d1 rt_trap \n",
+			"unicast 192.0.2.0/24 nhid 1 via 10.0.1.2 dev d1 table main proto boot scope global rt_trap \n\tnh_info id 1 via 10.0.1.2 dev d1 scope link proto unspec trap \n",
+			`{"type":"unicast","dst":"192.0.2.0/24","nhid":1,"gateway":"10.0.1.2","dev":"d1","table":"main","protocol":"boot","scope":"global","flags":["rt_trap"],` +
+				`"nh_info":{"id":1,"gateway":"10.0.1.2","dev":"d1","scope":"link","protocol":"unspec","flags":["trap"]}}`,
+		},
+		{
+			"group", route4(10, group10, hop1, hop2),
+			"192.0.2.0/24 nhid 10 rt_trap \n\tnexthop via 10.0.1.2 dev d1 weight 1 \n\tnexthop via 10.0.2.2 dev d2 weight 5 onlink \n",
+			"unicast 192.0.2.0/24 nhid 10 table main proto boot scope global rt_trap \n\tnh_info id 10 group 1/2,5 scope global proto unspec trap " +
+				"\n\tnexthop via 10.0.1.2 dev d1 weight 1 \n\tnexthop via 10.0.2.2 dev d2 weight 5 onlink \n",
+			`{"type":"unicast","dst":"192.0.2.0/24","nhid":10,"table":"main","protocol":"boot","scope":"global","flags":["rt_trap"],` +
+				`"nh_info":{"id":10,"group":[{"id":1},{"id":2,"weight":5}],"scope":"global","protocol":"unspec","flags":["trap"]},"nexthops":[` +
+				`{"gateway":"10.0.1.2","dev":"d1","weight":1,"flags":[]},{"gateway":"10.0.2.2","dev":"d2","weight":5,"flags":["onlink"]}]}`,
+		},
+		{
+			"without compatibility", route4(10, group10),
+			"192.0.2.0/24 nhid 10 rt_trap \n",
+			"unicast 192.0.2.0/24 nhid 10 table main proto boot scope global rt_trap \n\tnh_info id 10 group 1/2,5 scope global proto unspec trap \n",
+			`{"type":"unicast","dst":"192.0.2.0/24","nhid":10,"table":"main","protocol":"boot","scope":"global","flags":["rt_trap"],` +
+				`"nh_info":{"id":10,"group":[{"id":1},{"id":2,"weight":5}],"scope":"global","protocol":"unspec","flags":["trap"]}}`,
+		},
+		{
+			"group of one", route4(10, group4, &vasicv1.NextHop{Gateway: "10.0.2.2", Device: "d2", Weight: 1}),
+			"192.0.2.0/24 nhid 10 via 10.0.2.2 dev d2 rt_trap \n",
+			"unicast 192.0.2.0/24 nhid 10 via 10.0.2.2 dev d2 table main proto boot scope global rt_trap \n\tnh_info id 10 group 2 scope global proto unspec trap \n",
+			`{"type":"unicast","dst":"192.0.2.0/24","nhid":10,"gateway":"10.0.2.2","dev":"d2","table":"main","protocol":"boot","scope":"global","flags":["rt_trap"],` +
+				`"nh_info":{"id":10,"group":[{"id":2}],"scope":"global","protocol":"unspec","flags":["trap"]}}`,
+		},
+		{
+			"IPv6 next hop", route6(2, object2, six),
+			"2001:db8:1::/64 nhid 2 via 2001:db8:102::2 dev d2 metric 1024 pref medium\n",
+			"unicast 2001:db8:1::/64 nhid 2 via 2001:db8:102::2 dev d2 table main proto boot scope global metric 1024 pref medium\n" +
+				"\tnh_info id 2 via 2001:db8:102::2 dev d2 scope link proto unspec trap \n",
+			`{"type":"unicast","dst":"2001:db8:1::/64","nhid":2,"gateway":"2001:db8:102::2","dev":"d2","table":"main","protocol":"boot","scope":"global","metric":1024,` +
+				`"flags":[],"pref":"medium","nh_info":{"id":2,"gateway":"2001:db8:102::2","dev":"d2","scope":"link","protocol":"unspec","flags":["trap"]}}`,
+		},
+		{
+			"IPv6 group of one", route6(10, group6, six),
+			"2001:db8:1::/64 nhid 10 metric 1024 pref medium\n\tnexthop via 2001:db8:102::2 dev d2 weight 1 \n",
+			"unicast 2001:db8:1::/64 nhid 10 table main proto boot scope global metric 1024 pref medium\n" +
+				"\tnh_info id 10 group 2 scope global proto unspec trap \n\tnexthop via 2001:db8:102::2 dev d2 weight 1 \n",
+			`{"type":"unicast","dst":"2001:db8:1::/64","nhid":10,"table":"main","protocol":"boot","scope":"global","metric":1024,"flags":[],"pref":"medium",` +
+				`"nh_info":{"id":10,"group":[{"id":2}],"scope":"global","protocol":"unspec","flags":["trap"]},"nexthops":[` +
+				`{"gateway":"2001:db8:102::2","dev":"d2","weight":1,"flags":[]}]}`,
+		},
+		{
+			"IPv6 group that is gone", gone,
+			"2001:db8:1::/64 nhid 10 metric 1024 pref medium\n\tnexthop via 2001:db8:102::2 dev d2 weight 1 \n",
+			"unicast 2001:db8:1::/64 nhid 10 table main proto boot scope global metric 1024 pref medium\n\tnexthop via 2001:db8:102::2 dev d2 weight 1 \n",
+			`{"type":"unicast","dst":"2001:db8:1::/64","nhid":10,"table":"main","protocol":"boot","scope":"global","metric":1024,"flags":[],"pref":"medium","nexthops":[` +
+				`{"gateway":"2001:db8:102::2","dev":"d2","weight":1,"flags":[]}]}`,
+		},
+		{
+			"IPv6 without compatibility", route6(10, group6),
+			"2001:db8:1::/64 nhid 10 metric 1024 pref medium\n",
+			"unicast 2001:db8:1::/64 nhid 10 table main proto boot scope global metric 1024 pref medium\n\tnh_info id 10 group 2 scope global proto unspec trap \n",
+			`{"type":"unicast","dst":"2001:db8:1::/64","nhid":10,"table":"main","protocol":"boot","scope":"global","metric":1024,"flags":[],"pref":"medium",` +
+				`"nh_info":{"id":10,"group":[{"id":2}],"scope":"global","protocol":"unspec","flags":["trap"]}}`,
+		},
+		{
+			"blackhole", drop,
+			"blackhole 192.0.2.0/24 nhid 4 dev lo rt_trap \n",
+			"blackhole 192.0.2.0/24 nhid 4 dev lo table main proto boot scope global rt_trap \n\tnh_info id 4 scope global blackhole proto unspec \n",
+			`{"type":"blackhole","dst":"192.0.2.0/24","nhid":4,"dev":"lo","table":"main","protocol":"boot","scope":"global","flags":["rt_trap"],` +
+				`"nh_info":{"id":4,"scope":"global","blackhole":null,"protocol":"unspec","flags":[]}}`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			expect(t, "short", printed(tt.route, false, options{}, routeStyle{}), tt.short)
+			expect(t, "details", printed(tt.route, false, options{details: true}, routeStyle{}), tt.details)
+			expect(t, "json", printed(tt.route, false, options{details: true, json: true}, routeStyle{}), tt.json)
+		})
+	}
+}
+
 func TestJSONHasIpsLayout(t *testing.T) {
 	const want = `[ {
         "type": "unicast",

@@ -71,6 +71,33 @@ func (p *printer) float(key, before string, f float64, digits int) {
 	}
 }
 
+// general writes a number with as many of six digits as it needs, like str.
+func (p *printer) general(key, before string, f float64) {
+	if p.json {
+		p.key(key)
+	} else {
+		p.w.WriteString(before)
+	}
+	p.w.Write(strconv.AppendFloat(p.w.AvailableBuffer(), f, 'g', 6, 64))
+	if p.json {
+		p.sep = ','
+	} else {
+		p.w.WriteByte(' ')
+	}
+}
+
+// null writes a word that as JSON is a member without a value.
+func (p *printer) null(key, word string) {
+	if p.json {
+		p.key(key)
+		p.w.WriteString("null")
+		p.sep = ','
+		return
+	}
+	p.w.WriteString(word)
+	p.w.WriteByte(' ')
+}
+
 // boolean writes a member that is true; as text nothing.
 func (p *printer) boolean(key string) {
 	if p.json {

@@ -84,6 +84,11 @@ func (s *session) routeModify(ctx context.Context, action vasicv1.RouteAction, w
 	if err != nil {
 		return err
 	}
+	if parser.vrf != "" {
+		if route.Table, err = vrfTable(ctx, c, parser.vrf); err != nil {
+			return err
+		}
+	}
 	result, err := c.ModifyRoute(ctx, action, route, opts...)
 	if err != nil {
 		return s.withDevice(ctx, c, err, route)
@@ -155,7 +160,7 @@ func (s *session) routeShow(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDevice(ctx, c, sel.device); err != nil {
+	if err := sel.check(ctx, c); err != nil {
 		return err
 	}
 	p, style, none := s.newPrinter(), sel.style(s.options), true
@@ -202,6 +207,16 @@ func (s *session) list(ctx context.Context, c *vasic.Client, sel *selector, yiel
 	return nil
 }
 
+// check finds the table of the VRF that the selector names, and makes it an error that its device is not there.
+func (s *selector) check(ctx context.Context, c *vasic.Client) (err error) {
+	if s.vrf != "" {
+		if s.table, err = vrfTable(ctx, c, s.vrf); err != nil {
+			return err
+		}
+	}
+	return checkDevice(ctx, c, s.device)
+}
+
 // checkDevice makes it an error that a device is not there; an empty name is none.
 func checkDevice(ctx context.Context, c *vasic.Client, name string) error {
 	if name == "" {
@@ -243,7 +258,7 @@ func (s *session) routeFlush(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDevice(ctx, c, sel.device); err != nil {
+	if err := sel.check(ctx, c); err != nil {
 		return err
 	}
 	var deleted uint64

@@ -13,7 +13,8 @@ type lookup struct {
 	dst      prefix
 	tos      uint32
 	table    uint32
-	fibmatch bool // show the route as it is in the table
+	vrf      string // whose table to look in; empty: table says it
+	fibmatch bool   // show the route as it is in the table
 }
 
 // parseLookup reads what stands behind `route get`. table is of this switch; ip has no word for it.
@@ -37,8 +38,10 @@ func parseLookup(words []string, f vasicv1.Family, warnf func(string, ...any)) (
 			if l.table, ok = tableNames.parse(w, 32); !ok && p.err == nil {
 				p.fail(wrongArgument(w, "table id value is invalid"))
 			}
+		case word == "vrf":
+			l.vrf = p.word()
 		case word == "from", word == "iif", word == "mark", word == "oif", word == "dev", word == "notify", word == "connected",
-			word == "vrf", word == "uid", word == "as", word == "sport", word == "dport", word == "ipproto":
+			word == "uid", word == "as", word == "sport", word == "dport", word == "ipproto":
 			p.fail(notSupported("route get " + word))
 		case word == "help":
 			p.fail(helpError(usageRoute))
@@ -77,6 +80,11 @@ func (s *session) routeGet(ctx context.Context, words []string) error {
 	c, err := s.client(ctx)
 	if err != nil {
 		return err
+	}
+	if l.vrf != "" {
+		if l.table, err = vrfTable(ctx, c, l.vrf); err != nil {
+			return err
+		}
 	}
 	address := l.dst.addr.String()
 	resp, err := c.Routes.LookupRoute(ctx, &vasicv1.LookupRouteRequest{Address: address, Table: l.table, Tos: l.tos})
@@ -128,7 +136,6 @@ func lookedUp(ctx context.Context, c *vasic.Client, r *vasicv1.Route, address st
 	if six {
 		line.from = "::"
 	} else {
-		out.Table = tableMain // what the kernel says of IPv4, whatever the table
 		line.cache = &cacheLine{}
 		switch {
 		case local:

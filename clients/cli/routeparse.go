@@ -18,6 +18,7 @@ type routeParser struct {
 
 	family   vasicv1.Family
 	dst      prefix
+	vrf      string // whose table the route is for; empty: route.Table says it
 	dstSeen  bool
 	via      bool
 	list     bool // nexthop was said
@@ -46,12 +47,12 @@ func (r *routeParser) parse(action vasicv1.RouteAction, f vasicv1.Family, words 
 func (r *routeParser) reset(f vasicv1.Family) {
 	route := &r.route
 	route.Prefix, route.Prefsrc, route.SourcePrefix = "", "", ""
-	route.Table, route.Tos, route.Protocol = 0, 0, 0
+	route.Table, route.Tos, route.Protocol, route.NextHopId = 0, 0, 0, 0
 	route.Type, route.Multipath = vasicv1.RouteType_ROUTE_TYPE_UNSPECIFIED, false
 	route.Metric, route.Scope, route.Metrics = nil, nil, nil
 	route.NextHops = route.NextHops[:0]
 	r.hopCount = 0
-	r.family, r.dst = f, prefix{}
+	r.family, r.dst, r.vrf = f, prefix{}, ""
 	r.dstSeen, r.via, r.list, r.table, r.hasScope = false, false, false, false, false
 }
 
@@ -104,7 +105,12 @@ func (r *routeParser) keyword(p *parser, word string) {
 	case word == "nexthop":
 		r.nextHops(p)
 	case word == "nhid":
-		p.fail(notSupported(word))
+		w := p.word()
+		n, ok := parseUint(w, 32)
+		if !ok && p.err == nil {
+			p.fail(wrongArgument(w, `"id" value is invalid`))
+		}
+		r.route.NextHopId = uint32(n)
 	case abbreviates(word, "protocol"):
 		w := p.word()
 		var ok bool
@@ -117,9 +123,9 @@ func (r *routeParser) keyword(p *parser, word string) {
 		if r.route.Table, ok = tableNames.parse(w, 32); !ok && p.err == nil {
 			p.fail(wrongArgument(w, `"table" value is invalid`))
 		}
-		r.table = r.route.Table != 0
+		r.table, r.vrf = r.route.Table != 0, ""
 	case abbreviates(word, "vrf"):
-		p.fail(notSupported("vrf"))
+		r.vrf, r.table = p.word(), true
 	case word == "dev", word == "oif":
 		r.hop(0).Device = p.word()
 	case abbreviates(word, "pref"):
@@ -127,6 +133,10 @@ func (r *routeParser) keyword(p *parser, word string) {
 	case word == "encap", word == "ttl-propagate", abbreviates(word, "fastopen_no_cookie"):
 		p.fail(notSupported(word))
 	case r.lenient && printedOnly(word):
+	case r.lenient && word == "nh_info":
+		for p.more() && p.peek() != "nexthop" {
+			p.word()
+		}
 	default:
 		r.destination(p, word)
 	}
@@ -280,8 +290,10 @@ func (r *routeParser) finish(action vasicv1.RouteAction) *vasicv1.Route {
 		dst = dst.masked() // as the kernel does; of IPv4 it refuses host bits
 	}
 	route.Prefix = dst.String()
-	route.NextHops = append(route.NextHops, r.hops[:r.hopCount]...)
-	route.Multipath = r.list
+	if !r.lenient || route.NextHopId == 0 { // of a route that ip has printed, the next hops are the object's
+		route.NextHops = append(route.NextHops, r.hops[:r.hopCount]...)
+		route.Multipath = r.list
+	}
 
 	if route.Type == vasicv1.RouteType_ROUTE_TYPE_UNSPECIFIED && !del {
 		route.Type = vasicv1.RouteType_ROUTE_TYPE_UNICAST
@@ -318,7 +330,7 @@ func (r *routeParser) defaultScope(del bool) {
 	case vasicv1.RouteType_ROUTE_TYPE_BROADCAST, vasicv1.RouteType_ROUTE_TYPE_MULTICAST, vasicv1.RouteType_ROUTE_TYPE_ANYCAST:
 		r.scope = scopeLink
 	case vasicv1.RouteType_ROUTE_TYPE_UNICAST:
-		if r.scope = scopeGlobal; !r.via && !r.list {
+		if r.scope = scopeGlobal; !r.via && !r.list && r.route.NextHopId == 0 {
 			r.scope = scopeLink
 		}
 		r.hasScope = !del

@@ -39,7 +39,7 @@ type cacheLine struct{ flags []string }
 // route prints one route, as text with its new line.
 func (p *printer) route(r routeLine, s routeStyle) {
 	six := familyOf(r.Prefix) == family6
-	single := len(r.NextHops) == 1
+	single := singleNextHop(r.Route)
 
 	p.open("", '{')
 	if r.note != nil {
@@ -62,13 +62,16 @@ func (p *printer) route(r routeLine, s routeStyle) {
 	} else if r.SourcePrefix != "" {
 		p.str("from", "from ", destination(r.SourcePrefix))
 	}
+	if r.NextHopId != 0 {
+		p.uint("nhid", "nhid ", uint64(r.NextHopId))
+	}
 	if r.Tos != 0 && !s.hideTos {
 		p.str("tos", "tos ", tosName(r.Tos))
 	}
 	switch {
 	case single:
 		p.nextHop(r.NextHops[0], six, s)
-	case six && len(r.NextHops) == 0 && !s.hideDevice:
+	case hangsOnLo(r.Route) && !s.hideDevice:
 		p.str("dev", "dev ", "lo") // where the kernel hangs IPv6 routes that lead nowhere
 	}
 	if (r.Table != tableMain || s.details) && !s.hideTable {
@@ -111,7 +114,11 @@ func (p *printer) route(r routeLine, s routeStyle) {
 			p.text("pref medium")
 		}
 	}
-	if len(r.NextHops) > 1 {
+	if r.NextHopObject != nil && r.NextHopId != 0 && s.details {
+		p.text("\n\tnh_info ") // on a line of its own even with -o
+		p.nextHopObject(nextHopLine{NextHopObject: r.NextHopObject, key: "nh_info"}, s.details)
+	}
+	if !single && len(r.NextHops) > 0 {
 		p.open("nexthops", '[')
 		for _, nh := range r.NextHops {
 			p.multipathNextHop(nh, six, s)
@@ -120,6 +127,20 @@ func (p *printer) route(r routeLine, s routeStyle) {
 	}
 	p.close('}')
 	p.text("\n")
+}
+
+// singleNextHop says whether ip prints the next hop of r on the route's own line. The next hops of an IPv6 route with a group have
+// lines of their own even if there is only one.
+func singleNextHop(r *vasicv1.Route) bool {
+	if r.NextHopId != 0 && (r.Multipath || len(r.NextHopObject.GetGroup()) > 0) && familyOf(r.Prefix) == family6 {
+		return false
+	}
+	return len(r.NextHops) == 1
+}
+
+// hangsOnLo says whether r is one of the IPv6 routes that lead nowhere, which the kernel hangs on lo.
+func hangsOnLo(r *vasicv1.Route) bool {
+	return len(r.NextHops) == 0 && r.NextHopId == 0 && familyOf(r.Prefix) == family6
 }
 
 // destination is a prefix as ip prints it: a host without length, everything as "default".

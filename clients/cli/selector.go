@@ -18,7 +18,9 @@ type selector struct {
 	device  string
 	via     *prefix
 	prefsrc *prefix
-	cached  bool // the kernel's cached routes, of which a switch has none
+	nhid    uint32 // 0: whatever says where packets go
+	vrf     string // whose table is meant; empty: table says it
+	cached  bool   // the kernel's cached routes, of which a switch has none
 }
 
 // parseSelector reads a SELECTOR. As in ip, what is not said is table main and IPv4, unless a prefix says the family.
@@ -48,7 +50,12 @@ func (s *selector) keyword(p *parser, word string) {
 	case abbreviates(word, "table"):
 		s.parseTable(p)
 	case abbreviates(word, "vrf"):
-		p.fail(notSupported("vrf"))
+		s.vrf, s.table = p.word(), tableMain
+	case word == "nhid":
+		w := p.word()
+		n, ok := parseUint(w, 32)
+		s.value(p, 0, ok, w, `"id" value is invalid`)
+		s.nhid = uint32(n)
 	case abbreviates(word, "cached"), abbreviates(word, "cloned"):
 		s.cached = true
 	case word == "tos", abbreviates(word, "dsfield"):
@@ -106,6 +113,7 @@ func (s *selector) keyword(p *parser, word string) {
 func (s *selector) parseTable(p *parser) {
 	w := p.word()
 	n, ok := tableNames.parse(w, 32)
+	s.vrf = ""
 	switch {
 	case ok:
 		s.table = n
@@ -143,7 +151,7 @@ func (s *selector) prefix(p *parser, field **prefix, word string) {
 
 // filter is what the switch can select by itself: never less than the selector means.
 func (s *selector) filter(f vasicv1.Family) *vasicv1.RouteFilter {
-	out := &vasicv1.RouteFilter{Family: f, Table: s.table, Protocol: s.proto, Scope: s.scope, Tos: s.tos, Metric: s.metric, Type: s.typ}
+	out := &vasicv1.RouteFilter{Family: f, Table: s.table, Protocol: s.proto, Scope: s.scope, Tos: s.tos, Metric: s.metric, Type: s.typ, NextHopId: s.nhid}
 	text := func(p *prefix) string {
 		if p == nil {
 			return ""
@@ -172,7 +180,7 @@ func (s *selector) decidedBySwitch() bool {
 // keep says whether a route that filter has selected is meant.
 func (s *selector) keep(r *vasicv1.Route) bool {
 	return (s.device == "" || s.device == onlyDevice(r)) &&
-		(s.via == nil || len(r.NextHops) == 1 && s.via.holds(r.NextHops[0].Gateway)) &&
+		(s.via == nil || singleNextHop(r) && s.via.holds(r.NextHops[0].Gateway)) &&
 		(s.prefsrc == nil || s.prefsrc.holds(r.Prefsrc)) &&
 		(s.source == nil || s.source.in(family6).masked().String() == r.SourcePrefix)
 }
@@ -190,9 +198,9 @@ func (p prefix) holds(addr string) bool {
 // onlyDevice is the device that ip shows for a route with at most one next hop.
 func onlyDevice(r *vasicv1.Route) string {
 	switch {
-	case len(r.NextHops) == 1:
+	case singleNextHop(r):
 		return r.NextHops[0].Device
-	case len(r.NextHops) == 0 && familyOf(r.Prefix) == family6:
+	case hangsOnLo(r):
 		return "lo"
 	}
 	return ""
@@ -226,8 +234,12 @@ func (s *selector) families() []vasicv1.Family {
 func deleteSelector(r *vasicv1.Route) *vasicv1.Route {
 	sel := &vasicv1.Route{
 		Prefix: r.Prefix, Table: r.Table, Metric: r.Metric, Tos: r.Tos, Type: r.Type, Protocol: r.Protocol, Scope: r.Scope,
-		Prefsrc: r.Prefsrc, SourcePrefix: r.SourcePrefix, Multipath: len(r.NextHops) > 1,
+		Prefsrc: r.Prefsrc, SourcePrefix: r.SourcePrefix, NextHopId: r.NextHopId,
 	}
+	if r.NextHopId != 0 {
+		return sel // its next hops are the object's
+	}
+	sel.Multipath = len(r.NextHops) > 1
 	for _, nh := range r.NextHops {
 		sel.NextHops = append(sel.NextHops, &vasicv1.NextHop{Gateway: nh.Gateway, Device: nh.Device, Weight: nh.Weight})
 	}

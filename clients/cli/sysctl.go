@@ -12,55 +12,12 @@ import (
 	"github.com/vasic-project/vasic/clients/vasic"
 )
 
-// sysctlKeys are the kernel's names for settings of the switch.
-var sysctlKeys = []struct {
-	key   string
-	field string // of Settings
-	max   uint32
-	get   func(*vasicv1.Settings) uint32
-	set   func(*vasicv1.Settings, uint32)
-}{
-	{
-		"net.ipv4.fib_notify_on_flag_change", "ipv4_notify_on_flag_change", 2,
-		(*vasicv1.Settings).GetIpv4NotifyOnFlagChange,
-		func(s *vasicv1.Settings, n uint32) { s.Ipv4NotifyOnFlagChange = n },
-	},
-	{
-		"net.ipv6.fib_notify_on_flag_change", "ipv6_notify_on_flag_change", 2,
-		(*vasicv1.Settings).GetIpv6NotifyOnFlagChange,
-		func(s *vasicv1.Settings, n uint32) { s.Ipv6NotifyOnFlagChange = n },
-	},
-	{
-		"net.ipv4.conf.all.ignore_routes_with_linkdown", "ipv4_ignore_routes_with_linkdown", 1,
-		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv4IgnoreRoutesWithLinkdown()) },
-		func(s *vasicv1.Settings, n uint32) { s.Ipv4IgnoreRoutesWithLinkdown = n != 0 },
-	},
-	{
-		"net.ipv6.conf.all.ignore_routes_with_linkdown", "ipv6_ignore_routes_with_linkdown", 1,
-		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv6IgnoreRoutesWithLinkdown()) },
-		func(s *vasicv1.Settings, n uint32) { s.Ipv6IgnoreRoutesWithLinkdown = n != 0 },
-	},
-	{
-		"net.ipv6.route.skip_notify_on_dev_down", "ipv6_skip_notify_on_dev_down", 1,
-		func(s *vasicv1.Settings) uint32 { return boolean(s.GetIpv6SkipNotifyOnDevDown()) },
-		func(s *vasicv1.Settings, n uint32) { s.Ipv6SkipNotifyOnDevDown = n != 0 },
-	},
-}
-
-// boolean is b as a number.
-func boolean(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // sysctlOptions are procps's.
 type sysctlOptions struct {
 	write, quiet, ignore, values, names, binary, all bool
 }
 
-// sysctl reads and writes settings under the kernel's names, one after another; one that fails does not stop the others.
+// sysctl reads and writes settings, one after another; one that fails does not stop the others.
 func (s *session) sysctl(ctx context.Context, words []string) error {
 	o, variables, err := parseSysctl(words)
 	if err != nil {
@@ -176,14 +133,12 @@ func (s *session) variable(ctx context.Context, c *vasic.Client, settings *vasic
 	}
 	k := sysctlKeys[at]
 	if !set {
-		value = fmt.Sprint(k.get(settings))
+		value = k.get(settings)
 	} else {
-		n, ok := parseUint(value, 8)
-		if !ok || n > uint64(k.max) {
+		next := &vasicv1.Settings{}
+		if !k.set(next, value) {
 			return badValue(key)
 		}
-		next := &vasicv1.Settings{}
-		k.set(next, uint32(n))
 		_, err := c.Switch.UpdateSettings(ctx, &vasicv1.UpdateSettingsRequest{Settings: next, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{k.field}}})
 		if errors.Is(err, vasic.ErrOutOfRange) || errors.Is(err, vasic.ErrMalformed) {
 			return badValue(key)
@@ -191,7 +146,7 @@ func (s *session) variable(ctx context.Context, c *vasic.Client, settings *vasic
 		if err != nil {
 			return err
 		}
-		k.set(settings, uint32(n))
+		k.set(settings, value)
 		if o.quiet {
 			return nil
 		}

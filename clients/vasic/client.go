@@ -31,7 +31,20 @@ type Client struct {
 	Switch vasicv1.SwitchServiceClient
 	// Links has links and addresses.
 	Links vasicv1.LinkServiceClient
+	// Neighbors has neighbours: which gateways answer on their link.
+	Neighbors vasicv1.NeighborServiceClient
+	// NextHops has next-hop objects, which routes name by their ids.
+	NextHops vasicv1.NextHopServiceClient
+	// Rules says which tables a look-up asks.
+	Rules vasicv1.RuleServiceClient
+	// Faults has the rules that make hardware fail, linger or hang.
+	Faults vasicv1.FaultServiceClient
+	// Audits compares what software says with what hardware does.
+	Audits vasicv1.AuditServiceClient
+	// Records streams what clients do and what comes of it.
+	Records vasicv1.RecordServiceClient
 
+	conn  conn
 	close func() error
 }
 
@@ -94,13 +107,23 @@ func Dial(target string, opts ...DialOption) (*Client, error) {
 func NewClient(cc grpc.ClientConnInterface) *Client {
 	conn := conn{cc}
 	return &Client{
-		Routes:  vasicv1.NewRouteServiceClient(conn),
-		Watches: vasicv1.NewWatchServiceClient(conn),
-		Switch:  vasicv1.NewSwitchServiceClient(conn),
-		Links:   vasicv1.NewLinkServiceClient(conn),
-		close:   func() error { return nil },
+		Routes:    vasicv1.NewRouteServiceClient(conn),
+		Watches:   vasicv1.NewWatchServiceClient(conn),
+		Switch:    vasicv1.NewSwitchServiceClient(conn),
+		Links:     vasicv1.NewLinkServiceClient(conn),
+		Neighbors: vasicv1.NewNeighborServiceClient(conn),
+		NextHops:  vasicv1.NewNextHopServiceClient(conn),
+		Rules:     vasicv1.NewRuleServiceClient(conn),
+		Faults:    vasicv1.NewFaultServiceClient(conn),
+		Audits:    vasicv1.NewAuditServiceClient(conn),
+		Records:   vasicv1.NewRecordServiceClient(conn),
+		conn:      conn,
+		close:     func() error { return nil },
 	}
 }
+
+// Conn is the connection under the stubs, for calls whose method is known only by its name. Its errors are *Error, too.
+func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
 
 // Close closes the connection if Dial made it; calls and streams in progress fail with codes.Canceled.
 func (c *Client) Close() error { return asError(c.close()) }

@@ -70,6 +70,20 @@ var (
 	ErrNotPaused = errors.New("vasic: step needs a paused chip")
 	// ErrUnsupported: ERROR_REASON_UNSUPPORTED.
 	ErrUnsupported = errors.New("vasic: the switch does not do that")
+	// ErrNeighborExists: ERROR_REASON_NEIGHBOR_EXISTS.
+	ErrNeighborExists = errors.New("vasic: the neighbour has an entry")
+	// ErrNeighborNotFound: ERROR_REASON_NEIGHBOR_NOT_FOUND.
+	ErrNeighborNotFound = errors.New("vasic: the neighbour has no entry")
+	// ErrNextHopExists: ERROR_REASON_NEXT_HOP_EXISTS.
+	ErrNextHopExists = errors.New("vasic: a next-hop object has that id")
+	// ErrNextHopNotFound: ERROR_REASON_NEXT_HOP_NOT_FOUND.
+	ErrNextHopNotFound = errors.New("vasic: no next-hop object has that id")
+	// ErrRuleExists: ERROR_REASON_RULE_EXISTS.
+	ErrRuleExists = errors.New("vasic: such a rule exists")
+	// ErrRuleNotFound: ERROR_REASON_RULE_NOT_FOUND.
+	ErrRuleNotFound = errors.New("vasic: no rule matches")
+	// ErrFaultNotFound: ERROR_REASON_FAULT_NOT_FOUND.
+	ErrFaultNotFound = errors.New("vasic: no fault rule has that id")
 )
 
 // sentinels is the one table between reasons and sentinels.
@@ -104,6 +118,13 @@ var sentinels = map[vasicv1.ErrorReason]error{
 	vasicv1.ErrorReason_ERROR_REASON_RELOAD_FAILED:       ErrReloadFailed,
 	vasicv1.ErrorReason_ERROR_REASON_NOT_PAUSED:          ErrNotPaused,
 	vasicv1.ErrorReason_ERROR_REASON_UNSUPPORTED:         ErrUnsupported,
+	vasicv1.ErrorReason_ERROR_REASON_NEIGHBOR_EXISTS:     ErrNeighborExists,
+	vasicv1.ErrorReason_ERROR_REASON_NEIGHBOR_NOT_FOUND:  ErrNeighborNotFound,
+	vasicv1.ErrorReason_ERROR_REASON_NEXT_HOP_EXISTS:     ErrNextHopExists,
+	vasicv1.ErrorReason_ERROR_REASON_NEXT_HOP_NOT_FOUND:  ErrNextHopNotFound,
+	vasicv1.ErrorReason_ERROR_REASON_RULE_EXISTS:         ErrRuleExists,
+	vasicv1.ErrorReason_ERROR_REASON_RULE_NOT_FOUND:      ErrRuleNotFound,
+	vasicv1.ErrorReason_ERROR_REASON_FAULT_NOT_FOUND:     ErrFaultNotFound,
 }
 
 // reasonPrefix is what names on the wire lack.

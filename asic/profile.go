@@ -1,127 +1,141 @@
 package asic
 
 import (
-	"errors"
+	"embed"
 	"fmt"
-	"syscall"
-	"time"
-
-	"github.com/vasic-project/vasic/fib"
+	"io"
+	"path"
+	"slices"
+	"strings"
 )
 
-// Errors of this package, beside those of context.
-var (
-	ErrTableFull       = errors.New("the hardware table is full")
-	ErrReloadForbidden = errors.New("reloads are forbidden")
-	ErrReloadFailed    = errors.New("the reload failed")
-	ErrNotPaused       = errors.New("the programming goroutine is not paused")
-	ErrNoResource      = errors.New("no resource has that path")
-	ErrStopped         = errors.New("the chip has stopped")
-)
-
-// errRouteDelete is why fail_route_delete refuses (nsim_fib_event_schedule_work).
-var (
-	errRouteDelete   = errors.New("hardware failed to delete the route")
-	errDeleteRefused = &fib.Error{Err: errRouteDelete, Errno: syscall.EPERM, Kernel: "netdevsim: Failed to process route deletion"}
-	errEntryRefused  = &fib.Error{Err: ErrTableFull, Errno: syscall.EPERM, Kernel: "netdevsim: Exceeded number of supported fib entries"}
-	errReloadBanned  = &fib.Error{Err: ErrReloadForbidden, Errno: syscall.EOPNOTSUPP, Kernel: "netdevsim: User forbid the reload for testing purposes"}
-	errReloadBroken  = &fib.Error{Err: ErrReloadFailed, Errno: syscall.EINVAL, Kernel: "netdevsim: User setup the reload to fail for testing purposes"}
-)
-
-// Profile is how a chip decides. Its values are Switch and Netdevsim.
+// Profile is how a chip decides and how large it is. It is data: the chip asks it, and no code depends on which one it is. Immutable.
 type Profile struct {
 	// Name is how settings and the API call it.
 	Name string
-	// Latency is how long programming one operation takes unless set otherwise.
-	Latency time.Duration
-	// instantDelete: deletes take no time.
-	instantDelete bool
-	// accounting counts entries when they are admitted and refuses at once when the table is full; otherwise the table's rows are
-	// counted and a full table makes the operation fail later.
-	accounting bool
-	// silentAppend: siblings that join an entry get their flags without notice, and the others keep theirs.
-	silentAppend bool
-	// countsSiblings: a delete of as many siblings as the entry has empties it, whichever they are (nsim_fib6_rt_remove). They can be others
-	// than those in the entry when appends had failed.
-	countsSiblings bool
-	// dependsOnLinks: verdicts change when a link does.
-	dependsOnLinks bool
-	// judge says what the chip does with a route that it has room for.
-	judge func(c *Chip, op *fib.Op, info *fib.Info) verdict
+
+	// simulated: decisions are netdevsim's. Every route is trapped, entries are counted when they are admitted and refused at once when the
+	// table is full, and next-hop objects likewise; siblings that join an entry get their flags without notice and the others keep theirs, a
+	// delete of as many siblings as the entry has empties it, whichever they are (nsim_fib6_rt_remove); deletes take no time.
+	// Otherwise decisions are mlxsw's, the rows of the tables are counted, and a full table makes the operation fail later.
+	simulated bool
+	// makeBeforeBreak: a route that takes the place of another one needs a free row of its own until the other one is gone.
+	makeBeforeBreak bool
+	// hostRoutes: routes to one address live in the table of hosts.
+	hostRoutes bool
+	// refuseForeignGateway: an IPv4 route cannot have an IPv6 gateway.
+	refuseForeignGateway bool
+	// longRows and hostRows6 are the rows that an IPv6 entry longer than /64, and an IPv6 host, take.
+	longRows, hostRows6 uint64
+	// maxSlots bounds the slots of a group; 0 for no bound.
+	maxSlots uint64
+	// sizes are those at the start, by index of resource.
+	sizes [resourceCount]uint64
+	// inMemory says which tables share the resource "memory".
+	inMemory [resourceCount]bool
+	// hasMemory: there is such a resource.
+	hasMemory bool
+
+	latency     LatencyModel
+	retryFailed bool
 }
 
-// verdict is what the chip does with a route.
-type verdict struct {
-	flags  fib.Flags
-	reason fib.Reason // set with FlagOffloadFailed
-}
+//go:embed profiles/*.yaml
+var shipped embed.FS
 
+// profiles are those shipped, Switch first, which is the default.
+var profiles = loadShipped()
+
+// The profiles that this package's callers name.
 var (
-	trapped     = verdict{flags: fib.FlagTrap}
-	offloaded   = verdict{flags: fib.FlagOffload}
-	unsupported = verdict{flags: fib.FlagOffloadFailed, reason: fib.ReasonUnsupported}
-	ignored     = verdict{}
+	Switch    = mustProfile("switch")    // the default: decides as mlxsw does, without bounds
+	Netdevsim = mustProfile("netdevsim") // the kernel's simulated device
 )
 
-// Netdevsim is the kernel's simulated device (drivers/net/netdevsim/fib.c): every route is trapped, a full table refuses at once.
-var Netdevsim = &Profile{
-	Name: "netdevsim", Latency: time.Millisecond, instantDelete: true, accounting: true, silentAppend: true, countsSiblings: true,
-	judge: func(_ *Chip, op *fib.Op, _ *fib.Info) verdict {
-		if op.Source.IsValid() { // counted, but never flagged
-			return ignored
-		}
-		return trapped
-	},
-}
-
-// Switch is a forwarding chip that decides as mlxsw does (mlxsw_sp_fib4_entry_type_set, mlxsw_sp_fib_entry_should_offload).
-var Switch = &Profile{Name: "switch", dependsOnLinks: true, judge: judgeSwitch}
-
-func judgeSwitch(c *Chip, op *fib.Op, info *fib.Info) verdict {
-	switch info.Type {
-	case fib.TypeUnicast:
-		switch {
-		case op.Source.IsValid():
-			return unsupported
-		case op.TOS == 0 && c.forwards(info):
-			return offloaded
-		}
-		return trapped
-	case fib.TypeBlackhole:
-		if op.TOS != 0 {
-			return trapped
-		}
-		return offloaded
-	case fib.TypeLocal, fib.TypeBroadcast, fib.TypeUnreachable, fib.TypeProhibit:
-		return trapped
-	case fib.TypeAnycast:
-		if op.Family == fib.IPv6 {
-			return trapped
-		}
-	case fib.TypeMulticast:
-		if op.Family == fib.IPv6 {
-			return ignored
-		}
+func loadShipped() (list []*Profile) {
+	files, err := shipped.ReadDir("profiles")
+	if err != nil {
+		panic(err)
 	}
-	return unsupported
-}
-
-// forwards reports whether a next hop leaves by a port of the chip that is up.
-func (c *Chip) forwards(info *fib.Info) bool {
-	for i := range info.NextHops {
-		if l := info.NextHops[i].Link; !l.Loopback && c.usable[l] {
-			return true
+	for _, file := range files {
+		f, err := shipped.Open(path.Join("profiles", file.Name()))
+		if err != nil {
+			panic(err)
 		}
+		p, err := LoadProfile(f)
+		if err != nil || p.Name+".yaml" != file.Name() {
+			panic(fmt.Sprintf("shipped profile %s: %v", file.Name(), err))
+		}
+		list = append(list, p)
 	}
-	return false
+	slices.SortStableFunc(list, func(a, b *Profile) int { return rankOf(a) - rankOf(b) })
+	return list
 }
 
-// ProfileByName returns the profile, or an error that lists the names.
+func rankOf(p *Profile) int {
+	if i := slices.Index([]string{"switch", "netdevsim"}, p.Name); i >= 0 {
+		return i
+	}
+	return 2
+}
+
+func mustProfile(name string) *Profile {
+	p, err := ProfileByName(name)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// Profiles returns the names of the shipped profiles, the default first.
+func Profiles() []string {
+	names := make([]string, len(profiles))
+	for i, p := range profiles {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// ProfileByName returns a shipped profile, or an error that lists their names.
 func ProfileByName(name string) (*Profile, error) {
-	for _, p := range [...]*Profile{Switch, Netdevsim} {
+	for _, p := range profiles {
 		if p.Name == name {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("unknown profile %q: want %q or %q", name, Switch.Name, Netdevsim.Name)
+	return nil, fmt.Errorf("unknown profile %q: want one of %s", name, strings.Join(Profiles(), ", "))
+}
+
+// maxProfileBytes bounds what LoadProfile reads.
+const maxProfileBytes = 1 << 20
+
+// LoadProfile reads a profile from YAML; the shipped ones in profiles/ are examples. Every key but name may be absent. Errors name the line, the key,
+// the value and what is allowed.
+func LoadProfile(r io.Reader) (*Profile, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxProfileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the profile: %w", err)
+	}
+	if len(text) > maxProfileBytes {
+		return nil, fmt.Errorf("profile: longer than %d bytes", maxProfileBytes)
+	}
+	p := &Profile{longRows: 1, hostRows6: 1}
+	for i := range p.sizes {
+		p.sizes[i] = Unlimited
+	}
+	if err := p.parse(text); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	return p, nil
+}
+
+// has reports whether a chip of this profile has the resource.
+func (p *Profile) has(r resource) bool {
+	switch r {
+	case groupRows, memberRows, hostRows:
+		return !p.simulated
+	case memory:
+		return p.hasMemory
+	}
+	return true
 }

@@ -2,243 +2,320 @@ package asic
 
 import (
 	"context"
-	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vasic-project/vasic/fib"
 )
 
-// program carries out one operation: the asynchronous part of a driver (nsim_fib_event, mlxsw_sp_router_fib4_event_work).
-func (c *Chip) program(ctx context.Context, op *fib.Op) {
-	t := c.table(op.Family, op.Table)
-	if op.Source.IsValid() { // hardware has no table for these; say so to whoever waits
-		if op.Kind == fib.OpDelete {
-			c.gone(op)
-			return
+// program carries out one operation: the asynchronous part of a driver (nsim_fib_event, mlxsw_sp_router_fib4_event_work). It returns false, with
+// nothing done, if a fault rule stalls it.
+func (c *Chip) program(ctx context.Context, it *item) bool {
+	op := &it.op
+	var again *failure
+	if it.retry != 0 && op.Kind == fib.OpDelete {
+		if _, ok := c.deletions.find(it); !ok {
+			return true
 		}
-		c.reportJudged(op)
-		return
+	} else if it.retry != 0 {
+		if again = c.attempt(it); again == nil {
+			return true
+		}
+		if !c.retryFailed.Load() {
+			c.postpone(again)
+			return true
+		}
 	}
+	if op.Source.IsValid() { // hardware has no table for these; say so to whoever waits
+		c.foreign(op)
+		return true
+	}
+	t := c.table(op.Family, op.Table)
+	n, present := t.prefixes.Get(op.Prefix)
+	f, hit, stalled := c.fault(op, t, n, present)
+	if stalled {
+		return false
+	}
+	injected, extra := c.knobFailure(), time.Duration(0)
+	if hit && f.Effect == Fail {
+		injected = f.failure()
+	}
+	if hit && f.Effect == Delay {
+		extra = f.Delay
+	}
+	c.quiet = it.retry != 0
 	switch op.Kind {
 	case fib.OpReplace:
-		c.replace(ctx, t, op)
-	case fib.OpAppend:
-		c.append(ctx, t, op)
-	case fib.OpDelete:
-		if !c.profile.instantDelete {
-			c.wait(ctx)
+		if c.profile.simulated && present && injected == (verdict{}) {
+			c.resources.released(op.Family) // it was counted as if it took one more
 		}
-		c.remove(t, op)
+		c.work(ctx, hopsOf(op), extra)
+		c.enter(t, op, injected, again)
+	case fib.OpAppend:
+		if c.profile.simulated && present && injected == (verdict{}) {
+			c.wait(ctx, extra)
+		} else {
+			c.work(ctx, hopsOf(op), extra)
+		}
+		c.append(t, op, injected)
+	case fib.OpDelete:
+		if c.profile.simulated {
+			c.wait(ctx, extra)
+		} else {
+			c.work(ctx, 0, extra)
+		}
+		if it.retry != 0 {
+			c.takeDeletion(it)
+		}
+		switch {
+		case hit && f.Effect == Fail:
+			c.failDelete(op, injected, it.retry)
+		case it.retry != 0:
+			c.evict(t, op)
+		default:
+			c.remove(t, op)
+		}
 	}
+	c.quiet = false
+	return true
 }
 
-// replace makes the prefix's entry consist of the operation's routes. If that fails, an older entry stays as it is.
-func (c *Chip) replace(ctx context.Context, t *table, op *fib.Op) {
-	n, present := t.entries.Get(op.Prefix)
-	failure := c.failure(op, present)
-	if failure.reason != fib.ReasonNone {
-		c.wait(ctx)
+// fault lets fault rules have their effect on an operation that changes hardware. n is the entry that is there, if one is present.
+func (c *Chip) fault(op *fib.Op, t *table, n uint32, present bool) (f Fault, hit, stalled bool) {
+	if c.faults.count.Load() == 0 && c.held == 0 {
+		return Fault{}, false, false
+	}
+	s := subject{operation: AddOperation, family: op.Family, table: op.Table, prefix: op.Prefix}
+	ours := present && c.tableOf(n) == t
+	switch {
+	case op.Kind == fib.OpReplace && present:
+		s.operation = ReplaceOperation
+	case op.Kind == fib.OpAppend:
+		s.operation = AppendOperation
+	case op.Kind == fib.OpDelete:
+		s.operation = DeleteOperation
+	}
+	hides := present && c.tableOf(n).rank < t.rank
+	if hides || op.Kind == fib.OpDelete && !ours { // nothing to do in hardware
+		return Fault{}, false, false
+	}
+	return c.obstacle(&s)
+}
+
+// enter makes the prefix's entry consist of the operation's routes. If that fails, because of what is injected or for want of room, an older entry
+// stays as it is. again is the failure that this is another attempt at.
+func (c *Chip) enter(t *table, op *fib.Op, injected verdict, again *failure) {
+	key := keyOf(op)
+	n, present := t.prefixes.Get(op.Prefix)
+	if present && c.tableOf(n).rank < t.rank {
+		c.forgive(key)
+		c.hide(op)
+		c.reportAll(op, ignored)
+		return
+	}
+	failure := injected
+	if again != nil { // what was promised to it is its own now
+		again.queued = false
+		c.failed.promised[again.needs.resource] -= again.needs.rows
+	}
+	if failure == (verdict{}) {
+		failure = c.roomFailure(op, present)
+	}
+	members := c.judge(op)
+	if failure == (verdict{}) && members[0].flags&fib.FlagOffloadFailed != 0 { // siblings are all alike
+		failure = unsupported
+	}
+	if failure != (verdict{}) {
+		if present {
+			failure.flags |= fib.FlagOlderEntry
+		}
+		c.remember(op, failure.reason, present, again)
 		c.reportAll(op, failure)
 		return
 	}
-	var old []member
-	if present {
-		old = c.entries.members(n, c.scratch[:0])
-	}
-	verdicts := c.judge(op)
-	if verdicts[0].flags&^(fib.FlagOffload|fib.FlagTrap) != 0 || verdicts[0].flags == 0 { // not for this chip; siblings are all alike
-		leaves := present && verdicts[0].flags == 0
-		if leaves {
-			c.drop(t, op.Prefix, n)
-		}
-		c.wait(ctx)
-		c.reportJudged(op)
-		if leaves {
-			for i := range old {
-				c.clearFlags(op, old[i].ref)
-			}
-		}
-		c.scratch = old[:0]
+	c.forgive(key)
+	c.superseded(key)
+	if members[0].flags == 0 || c.unknownObject(op.First.Info) {
+		c.ignore(t, op, n, present)
 		return
 	}
+	c.write(t, op, members, n, present, again)
+}
+
+// ignore leaves routes out that are not for this chip, and takes an entry that was there away.
+func (c *Chip) ignore(t *table, op *fib.Op, n uint32, present bool) {
+	var old []member
+	var from *table
 	if present {
-		c.resources.released(op.Family) // it was counted as if it took one more
+		old, from = c.entries.members(n, nil), c.tableOf(n)
+		c.drop(from, op, n)
+	}
+	c.reportAll(op, ignored)
+	for i := range old {
+		c.clearFlags(op, from, old[i].ref)
+	}
+	if present {
+		c.surface(t.space, op)
+	}
+}
+
+// write writes the entry, and reports the new routes first, then the old ones.
+func (c *Chip) write(t *table, op *fib.Op, members []member, n uint32, present bool, again *failure) {
+	var old []member
+	from := t
+	if present {
+		old, from = c.entries.members(n, c.scratch[:0]), c.tableOf(n)
+		if from != t {
+			c.eclipse(n)
+		}
 	} else {
-		n = c.entries.alloc(op.Family)
-		t.entries.Insert(op.Prefix, n)
+		n = c.entries.alloc(op.Prefix)
+		t.prefixes.Insert(op.Prefix, n)
+		if !c.profile.simulated {
+			c.occupy(c.rowsFor(op.Family, op.Prefix))
+		}
 	}
-	c.entries.set(n, op.TOS, verdicts)
-	c.wait(ctx)
-	for i := range verdicts {
-		c.report(op, i, verdict{flags: verdicts[i].flags}, false)
+	g := c.groupFor(op.TOS, members)
+	c.entries.set(n, t, op.TOS, members)
+	c.join(n, g)
+	c.offerRoom() // of the group that it has left
+	resolve(members, g)
+	for i := range members {
+		c.entries.setFlags(n, i, members[i].flags)
+		c.report(op, i, verdictOf(members[i].flags), false)
+		if i == 0 && again != nil {
+			c.results[len(c.results)-1].Accepted = op.Accepted
+		}
 	}
-	for i := range old { // the new one first, then the old one; never a route that is in both
-		if !slices.ContainsFunc(verdicts, func(m member) bool { return m.ref.Generation == old[i].ref.Generation }) {
-			c.clearFlags(op, old[i].ref)
+	for i := range old { // never a route that is in both
+		if !slices.ContainsFunc(members, func(m member) bool { return m.ref.Generation == old[i].ref.Generation }) {
+			c.clearFlags(op, from, old[i].ref)
 		}
 	}
 	c.scratch = old[:0]
 }
 
 // append lets siblings join the prefix's entry.
-func (c *Chip) append(ctx context.Context, t *table, op *fib.Op) {
-	n, present := t.entries.Get(op.Prefix)
-	failure := c.failure(op, true)
-	if failure.reason == fib.ReasonNone && !present {
+func (c *Chip) append(t *table, op *fib.Op, injected verdict) {
+	key := keyOf(op)
+	if hidden := c.hiddenRoute(key); hidden != nil {
+		*hidden = joined(hidden, op)
+		c.reportAll(op, ignored)
+		return
+	}
+	n, present := t.prefixes.Get(op.Prefix)
+	failed := c.failed.byKey[key]
+	failure := injected
+	switch {
+	case failure != (verdict{}):
+	case !present && failed != nil:
+		failure = verdict{flags: fib.FlagOffloadFailed, reason: failed.reason}
+	case !present || c.tableOf(n) != t:
 		failure = unsupported
 	}
-	if failure.reason != fib.ReasonNone {
-		c.wait(ctx)
+	if failed != nil { // with those that it joins
+		failed.op = joined(&failed.op, op)
+	}
+	if failure != (verdict{}) { // what hardware has is older only in that these are missing
 		c.reportAll(op, failure)
 		return
 	}
 	old := c.entries.members(n, c.scratch[:0])
-	joining := c.judge(op)
-	if !c.profile.silentAppend {
-		c.wait(ctx)
-	}
-	c.entries.change(n, append(old, joining...))
-	for i := range joining {
-		c.report(op, i, verdict{flags: joining[i].flags}, c.profile.silentAppend)
+	if c.profile.simulated {
+		joining := c.judge(op)
+		c.entries.change(n, append(old, joining...))
+		for i := range joining {
+			c.report(op, i, verdict{flags: joining[i].flags}, true)
+		}
+	} else {
+		c.regroup(t, op, n, append(old, c.judge(op)...), len(old))
 	}
 	c.scratch = old[:0]
 }
 
-// remove takes routes out of the prefix's entry, and the entry away when none is left.
+// regroup gives an entry other siblings: it reports those of the first kept whose flags change, and all others as the routes of the operation.
+func (c *Chip) regroup(t *table, op *fib.Op, n uint32, members []member, kept int) {
+	was := make([]fib.Flags, kept)
+	for i := range was {
+		was[i] = members[i].flags
+		if members[i].ref.Info.Type == fib.TypeUnicast && c.entries.at(n).tos == 0 {
+			members[i].flags = grouped.flags
+		}
+	}
+	g := c.groupFor(c.entries.at(n).tos, members)
+	c.entries.change(n, members)
+	c.join(n, g)
+	c.offerRoom()
+	resolve(members, g)
+	for i := range members {
+		c.entries.setFlags(n, i, members[i].flags)
+		v := verdictOf(members[i].flags)
+		switch {
+		case i >= kept:
+			c.report(op, i-kept, v, false)
+		case was[i] != members[i].flags:
+			c.results = append(c.results, fib.Result{Family: op.Family, Flags: v.flags, Reason: v.reason, Table: t.id, Prefix: op.Prefix, Ref: members[i].ref})
+		}
+	}
+}
+
+// remove takes routes away that the FIB has deleted.
 func (c *Chip) remove(t *table, op *fib.Op) {
-	defer c.gone(op)
-	n, present := t.entries.Get(op.Prefix)
-	if !present {
+	key := keyOf(op)
+	c.unfail(key, op)
+	if hidden := c.hiddenRoute(key); hidden == nil {
+		c.evict(t, op)
+	} else if rest, left := without(hidden, op); left && !op.Last {
+		*hidden = rest
+	} else {
+		delete(c.hidden, key)
+	}
+	c.gone(op)
+}
+
+// evict takes routes out of the prefix's entry, and the entry away when none is left.
+func (c *Chip) evict(t *table, op *fib.Op) {
+	n, present := t.prefixes.Get(op.Prefix)
+	if !present || c.tableOf(n) != t {
 		return
 	}
 	rest := c.scratch[:0]
-	if entered := c.entries.members(n, rest); !op.Last && (!c.profile.countsSiblings || op.Len() < len(entered)) {
-		rest = slices.DeleteFunc(entered, func(m member) bool {
-			for i := range op.Len() {
-				if op.Ref(i).Generation == m.ref.Generation {
-					return true
-				}
-			}
-			return false
-		})
+	if entered := c.entries.members(n, rest); !op.Last && (!c.profile.simulated || op.Len() < len(entered)) {
+		rest = slices.DeleteFunc(entered, func(m member) bool { return contains(op, m.ref.Generation) })
 	}
-	if len(rest) == 0 {
-		c.drop(t, op.Prefix, n)
-		return
+	switch {
+	case len(rest) == 0:
+		c.drop(t, op, n)
+		c.olderGone(t.space, op)
+		c.surface(t.space, op)
+	case c.profile.simulated:
+		c.entries.change(n, rest)
+	default:
+		c.regroup(t, op, n, rest, len(rest))
 	}
-	c.entries.change(n, rest)
 	c.scratch = rest[:0]
 }
 
+// unfail takes routes that leave out of what has failed.
+func (c *Chip) unfail(key routeKey, op *fib.Op) {
+	f := c.failed.byKey[key]
+	if f == nil {
+		return
+	}
+	if rest, left := without(&f.op, op); left && !op.Last {
+		f.op = rest
+	} else {
+		c.forgive(key)
+	}
+}
+
 // drop takes an entry away.
-func (c *Chip) drop(t *table, pfx netip.Prefix, n uint32) {
-	t.entries.Delete(pfx)
-	c.entries.release(t.key.family, n)
-}
-
-// failure says why an operation fails before the chip has looked at its routes; reason is ReasonNone where it does not.
-func (c *Chip) failure(op *fib.Op, present bool) verdict {
-	switch {
-	case c.Knob(FailRouteOffload):
-		return verdict{flags: fib.FlagOffloadFailed, reason: fib.ReasonInjected}
-	case !c.profile.accounting && !present && uint64(c.entries.count[op.Family]) >= c.resources.limit(op.Family):
-		return verdict{flags: fib.FlagOffloadFailed, reason: fib.ReasonTableFull}
-	}
-	return verdict{}
-}
-
-// judge returns the operation's routes with the flags that they get. The slice is valid until the next call.
-func (c *Chip) judge(op *fib.Op) []member {
-	c.judged = c.judged[:0]
-	for i := range op.Len() {
-		ref := op.Ref(i)
-		c.judged = append(c.judged, member{ref: ref, flags: c.profile.judge(c, op, ref.Info).flags})
-	}
-	return c.judged
-}
-
-// report adds the result of the operation's route i.
-func (c *Chip) report(op *fib.Op, i int, v verdict, silent bool) {
-	r := fib.Result{
-		Family: op.Family, Flags: v.flags, Reason: v.reason, Silent: silent, Table: op.Table, Prefix: op.Prefix, Source: op.Source, Ref: op.Ref(i),
-	}
-	if i == op.Len()-1 {
-		r.Final, r.Accepted, r.Waiter, r.Cookie = true, op.Accepted, op.Waiter, op.Cookie
-		if op.Promotion { // asked for by a delete
-			r.Removal = true
-		}
-	}
-	c.results = append(c.results, r)
-}
-
-// reportAll adds the same result for all routes of the operation.
-func (c *Chip) reportAll(op *fib.Op, v verdict) {
-	for i := range op.Len() {
-		c.report(op, i, v, false)
-	}
-}
-
-// reportJudged adds what the profile says of each route of the operation, which does not become an entry.
-func (c *Chip) reportJudged(op *fib.Op) {
-	for i := range op.Len() {
-		c.report(op, i, c.profile.judge(c, op, op.Ref(i).Info), false)
-	}
-}
-
-// gone reports that a delete was carried out.
-func (c *Chip) gone(op *fib.Op) {
-	c.results = append(c.results, fib.Result{
-		Family: op.Family, Gone: true, Final: true, Table: op.Table, Prefix: op.Prefix, Source: op.Source,
-		Accepted: op.Accepted, Waiter: op.Waiter, Cookie: op.Cookie,
-	})
-}
-
-// clearFlags reports that a route has left hardware for that of the operation.
-func (c *Chip) clearFlags(op *fib.Op, ref fib.Ref) {
-	c.results = append(c.results, fib.Result{Family: op.Family, Clear: true, Table: op.Table, Prefix: op.Prefix, Ref: ref})
-}
-
-// clear empties the hardware, the newest entry first, and forgets what was counted (nsim_fib_flush_work).
-func (c *Chip) clear() {
-	for _, p := range c.places() {
-		for _, m := range c.entries.members(p.n, nil) {
-			c.results = append(c.results, fib.Result{Family: p.table.key.family, Clear: true, Table: p.table.key.id, Prefix: p.prefix, Ref: m.ref})
-		}
-		c.drop(p.table, p.prefix, p.n)
-		c.resources.released(p.table.key.family)
-	}
-	c.handOver()
-}
-
-// linkChanged judges again every route that leaves by the link.
-func (c *Chip) linkChanged(l *fib.Link, usable bool) {
-	if c.usable[l] == usable {
-		return
-	}
-	c.usable[l] = usable
-	if !usable {
-		delete(c.usable, l)
-	}
-	if !c.profile.dependsOnLinks {
-		return
-	}
-	touched := make([]bool, len(c.entries.infos))
-	for n, info := range c.entries.infos {
-		touched[n] = info != nil && slices.ContainsFunc(info.NextHops, func(h fib.NextHop) bool { return h.Link == l })
-	}
-	for _, p := range c.places() {
-		e := c.entries.at(p.n)
-		if e.more == 0 && !touched[e.info] {
-			continue
-		}
-		op := fib.Op{Family: p.table.key.family, Table: p.table.key.id, Prefix: p.prefix, TOS: e.tos}
-		for i, m := range c.entries.members(p.n, c.scratch[:0]) {
-			if v := c.profile.judge(c, &op, m.ref.Info); v.flags != m.flags {
-				c.entries.setFlags(p.n, i, v.flags)
-				c.results = append(c.results, fib.Result{
-					Family: op.Family, Flags: v.flags, Reason: v.reason, Table: op.Table, Prefix: op.Prefix, Ref: m.ref,
-				})
-			}
-		}
+func (c *Chip) drop(t *table, op *fib.Op, n uint32) {
+	t.prefixes.Delete(op.Prefix)
+	c.leave(n)
+	c.entries.release(n)
+	c.superseded(routeKey{t.family, t.id, op.Prefix})
+	if !c.profile.simulated {
+		c.vacate(c.rowsFor(t.family, op.Prefix))
 	}
 }

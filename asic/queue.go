@@ -9,17 +9,7 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// item is one thing for the programming goroutine to do: an operation, a change of a link, or a function.
-type item struct {
-	op     fib.Op
-	link   *fib.Link
-	usable bool
-	run    func()
-}
-
-func (it *item) isOp() bool { return it.link == nil && it.run == nil }
-
-// queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. take, putBack and
+// queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. take, advance and
 // settled are for the programming goroutine alone.
 type queue struct {
 	capacity  int
@@ -28,7 +18,12 @@ type queue struct {
 	mu       sync.Mutex // guards all following fields; a leaf lock
 	blocks   [][]item   // waiting, the oldest first; only the last one is appended to
 	waiting  int        // items in blocks
-	inFlight int        // items taken and not settled
+	taken    []item     // taken and not settled
+	inFlight int        // how many those are
+	ops      int        // operations among all of them
+	upkeep   int        // next-hop groups whose routes are yet to be looked at again
+	busy     bool       // the programming goroutine is between take and settled
+	stalled  bool       // a fault rule holds the front
 	urgent   int        // so many items from the front are done although paused
 	paused   bool
 	steps    int  // operations that may be done although paused
@@ -36,6 +31,9 @@ type queue struct {
 	whole    bool // what is in flight is a whole block, to be used again
 	spare    []item
 	changed  chan struct{} // closed when those who wait shall look again; nil where nobody waits
+
+	settledItems uint64 // how many items were settled ever: the number of the first one that is not
+	index        pendingIndex
 
 	stepping sync.Mutex // held by step; before mu
 }
@@ -90,18 +88,20 @@ func (q *queue) push(it item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	*q.add() = it
+	q.ops += opsAmong(&it)
 	q.wake()
 }
 
-// pushOps queues operations; in the place of an OpClear empty is run.
-func (q *queue) pushOps(ops []fib.Op, empty func()) {
+// pushOps queues operations.
+func (q *queue) pushOps(ops []fib.Op) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range ops {
 		if it := q.add(); ops[i].Kind == fib.OpClear {
-			it.run = empty
+			it.kind = itemClear
 		} else {
 			it.op = ops[i]
+			q.ops++
 		}
 	}
 	q.wake()
@@ -112,23 +112,38 @@ func (q *queue) pushUrgent(it item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	*q.add() = it
-	q.urgent = q.waiting
+	q.urgent, q.stalled = q.waiting, false
 	q.wake()
 }
 
+// batch is what take gives out.
+type batch struct {
+	items []item
+	// whole: what the items ask for is done to its end, next-hop groups included, although the goroutine is paused.
+	whole bool
+	// urgent: no fault rule stalls them.
+	urgent bool
+}
+
 // take waits until there is something that may be done and returns it, at most one block. It returns false when ctx is done.
-func (q *queue) take(ctx context.Context) ([]item, bool) {
+func (q *queue) take(ctx context.Context) (batch, bool) {
 	err := q.await(ctx, nil, func() bool {
-		return q.waiting > 0 && (!q.paused || q.steps > 0 || q.urgent > 0)
+		return (q.waiting > 0 || q.upkeep > 0) && !q.stalled && (!q.paused || q.steps > 0 || q.urgent > 0)
 	})
 	if err != nil {
-		return nil, false
+		return batch{}, false
 	}
 	defer q.mu.Unlock()
 	if ctx.Err() != nil { // what waits stays
-		return nil, false
+		return batch{}, false
 	}
 	q.interrupt.Store(false)
+	q.busy = true
+	out := batch{whole: q.paused || q.urgent > 0, urgent: q.urgent > 0}
+	if q.waiting == 0 {
+		q.whole = false
+		return out, true
+	}
 	block := q.blocks[0]
 	n := len(block)
 	switch {
@@ -146,8 +161,25 @@ func (q *queue) take(ctx context.Context) ([]item, bool) {
 	}
 	q.waiting -= n
 	q.urgent = max(0, q.urgent-n)
-	q.inFlight = n
-	return block[:n], true
+	q.inFlight, q.taken = n, block[:n]
+	out.items = block[:n]
+	return out, true
+}
+
+// advance says that the results of n more of the items taken are handed over.
+func (q *queue) advance(n int) {
+	if n == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range q.taken[:n] {
+		q.ops -= opsAmong(&q.taken[i])
+	}
+	q.taken = q.taken[n:]
+	q.inFlight -= n
+	q.settledItems += uint64(n) //nolint:gosec // not negative
+	q.wake()
 }
 
 // stepOver returns how many items of the block make up the steps allowed, and uses them up. What is no operation costs no step.
@@ -163,33 +195,52 @@ func (q *queue) stepOver(block []item) int {
 	return len(block)
 }
 
-// settled says that the results of what was taken are handed over, except for the items in rest, which go back to the front.
-func (q *queue) settled(batch, rest []item) {
+// settled says that the results of what was taken are handed over, except for the items in rest, which go back to the front, where a fault rule may
+// hold them: stalled, called with the lock held, says so. upkeep is how many next-hop groups are left to see to.
+func (q *queue) settled(out batch, rest []item, upkeep int, stalled func() bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.inFlight = 0
+	q.busy = false
+	done := q.taken[:q.inFlight-len(rest)]
+	for i := range done {
+		q.ops -= opsAmong(&done[i])
+	}
+	q.settledItems += uint64(len(done))
+	q.inFlight, q.taken = 0, nil
+	q.upkeep = upkeep
 	if len(rest) > 0 {
 		q.blocks = slices.Insert(q.blocks, 0, rest)
 		q.waiting += len(rest)
-		for i := range rest {
-			if rest[i].isOp() {
-				q.undone++
+		if q.paused {
+			for i := range rest {
+				if rest[i].isOp() {
+					q.undone++
+				}
 			}
 		}
-		if q.urgent > 0 {
+		if q.urgent > 0 || out.urgent {
 			q.urgent += len(rest)
 		}
 	}
+	q.stalled = q.urgent == 0 && stalled()
 	if q.whole && len(rest) == 0 {
-		clear(batch)
-		q.spare = batch[:0]
+		clear(out.items)
+		q.spare = out.items[:0]
 	}
+	q.wake()
+}
+
+// unstall lets the front be tried again.
+func (q *queue) unstall() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stalled = false
 	q.wake()
 }
 
 // reserve waits until the queue has room for requests.
 func (q *queue) reserve(ctx context.Context, stopped <-chan struct{}) error {
-	if err := q.await(ctx, stopped, func() bool { return q.waiting+q.inFlight < q.capacity }); err != nil {
+	if err := q.await(ctx, stopped, func() bool { return q.ops < q.capacity }); err != nil {
 		return err
 	}
 	q.mu.Unlock()
@@ -198,7 +249,7 @@ func (q *queue) reserve(ctx context.Context, stopped <-chan struct{}) error {
 
 // idle waits until nothing is left to do.
 func (q *queue) idle(ctx context.Context, stopped <-chan struct{}) error {
-	if err := q.await(ctx, stopped, func() bool { return q.waiting+q.inFlight == 0 }); err != nil {
+	if err := q.await(ctx, stopped, func() bool { return q.waiting+q.inFlight+q.upkeep == 0 }); err != nil {
 		return err
 	}
 	q.mu.Unlock()
@@ -213,7 +264,7 @@ func (q *queue) pause(ctx context.Context, stopped <-chan struct{}) error {
 	q.steps = 0
 	q.mu.Unlock()
 	q.interrupt.Store(true)
-	if err := q.await(ctx, stopped, func() bool { return q.inFlight == 0 }); err != nil {
+	if err := q.await(ctx, stopped, func() bool { return !q.busy }); err != nil {
 		return err
 	}
 	q.mu.Unlock()
@@ -239,7 +290,7 @@ func (q *queue) step(ctx context.Context, n int, stopped <-chan struct{}) (done 
 	q.steps, q.undone = n, 0
 	q.wake()
 	q.mu.Unlock()
-	err = q.await(ctx, stopped, func() bool { return q.inFlight == 0 && (q.steps == 0 || q.waiting == 0) })
+	err = q.await(ctx, stopped, func() bool { return !q.busy && (q.steps == 0 || q.waiting+q.upkeep == 0 || q.stalled) })
 	if err != nil {
 		q.mu.Lock()
 	}
@@ -253,5 +304,5 @@ func (q *queue) step(ctx context.Context, n int, stopped <-chan struct{}) (done 
 func (q *queue) state() (length int, paused bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.waiting + q.inFlight, q.paused
+	return q.ops + q.upkeep, q.paused
 }

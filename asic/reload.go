@@ -3,7 +3,6 @@ package asic
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/vasic-project/vasic/fib"
 )
@@ -26,7 +25,7 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 	ctx = context.WithoutCancel(ctx) // half a reload would leave the chip empty
 	f.Detach()
 	c.reloadFailed.Store(true) // until it has not
-	if err := c.Inspect(ctx, c.clear); err != nil {
+	if err := c.Inspect(ctx, c.reset); err != nil {
 		return 0, fmt.Errorf("empty the chip: %w", err)
 	}
 	c.SetKnob(FailRouteOffload, false)
@@ -36,7 +35,7 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 		return 0, errReloadBroken
 	}
 	if replayed, err = f.Attach(); err != nil {
-		if emptied := c.Inspect(ctx, c.clear); emptied != nil {
+		if emptied := c.Inspect(ctx, c.reset); emptied != nil {
 			return 0, fmt.Errorf("empty the chip after %w: %w", err, emptied)
 		}
 		c.resources.apply()
@@ -45,12 +44,6 @@ func (c *Chip) Reload(ctx context.Context, f *fib.FIB) (replayed int, err error)
 	c.reloadFailed.Store(false)
 	return replayed, nil
 }
-
-// Latency is how long programming one operation takes.
-func (c *Chip) Latency() time.Duration { return time.Duration(c.latency.Load()) }
-
-// SetLatency sets it from the next operation on. Negative means none.
-func (c *Chip) SetLatency(d time.Duration) { c.latency.Store(int64(max(d, 0))) }
 
 // Knob is a switch that netdevsim has in debugfs. Knobs are read when an operation or a reload reaches the chip.
 type Knob int

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/vasic-project/vasic/fib"
 )
@@ -12,61 +13,72 @@ import (
 // Unlimited is the size of a resource without a bound.
 const Unlimited = math.MaxUint64
 
-// Resource paths, as devlink names netdevsim's.
+// Resource paths, as devlink names netdevsim's, and those that only other chips have.
 const (
-	PathIPv4FIB   = "IPv4/fib"
-	PathIPv4Rules = "IPv4/fib-rules"
-	PathIPv6FIB   = "IPv6/fib"
-	PathIPv6Rules = "IPv6/fib-rules"
-	PathNextHops  = "nexthops"
+	PathIPv4FIB      = "IPv4/fib"
+	PathIPv4Rules    = "IPv4/fib-rules"
+	PathIPv6FIB      = "IPv6/fib"
+	PathIPv6Rules    = "IPv6/fib-rules"
+	PathNextHops     = "nexthops"
+	PathGroups       = "groups"
+	PathGroupMembers = "group-members"
+	PathHosts        = "hosts"
+	PathMemory       = "memory"
 )
 
 // ResourcePaths lists all paths in devlink's order.
-var ResourcePaths = []string{PathIPv4FIB, PathIPv4Rules, PathIPv6FIB, PathIPv6Rules, PathNextHops}
+var ResourcePaths = []string{
+	PathIPv4FIB, PathIPv4Rules, PathIPv6FIB, PathIPv6Rules, PathNextHops, PathGroups, PathGroupMembers, PathHosts, PathMemory,
+}
 
-// Default rules of a network namespace, which take entries: local, main and default for IPv4, local and main for IPv6.
+// resource is an index in ResourcePaths.
+type resource int
+
 const (
-	defaultRules4 = 3
-	defaultRules6 = 2
+	fibRows4 resource = iota
+	ruleRows4
+	fibRows6
+	ruleRows6
+	nextHopRows
+	groupRows
+	memberRows
+	hostRows
+	memory
+	resourceCount
 )
 
 // Resource is the size and occupancy of one table.
 type Resource struct {
 	Path      string
-	Size      uint64 // entries in force; Unlimited for no bound
-	SizeNew   uint64 // entries from the next reload on
-	Occupancy uint64 // entries in use
+	Size      uint64 // rows in force; Unlimited for no bound
+	SizeNew   uint64 // rows from the next reload on
+	Occupancy uint64 // rows in use
 }
 
-// resources are sizes and, for a profile that accounts, occupancies. A leaf lock guards all.
+// resources are sizes and occupancies.
 type resources struct {
-	mu      sync.Mutex
-	size    [5]uint64 // by index in ResourcePaths
-	sizeNew [5]uint64
-	counted [2]uint64 // by family, of a profile that accounts
-}
+	size [resourceCount]atomic.Uint64 // in force
 
-func (rs *resources) init() {
-	for i := range rs.size {
-		rs.size[i], rs.sizeNew[i] = Unlimited, Unlimited
-	}
-}
-
-// fibIndex is the index of a family's FIB in ResourcePaths.
-func fibIndex(family fib.Family) int { return 2 * int(family) }
-
-func (rs *resources) limit(family fib.Family) uint64 {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	return rs.size[fibIndex(family)]
+	mu      sync.Mutex // guards all following fields; a leaf lock
+	sizeNew [resourceCount]uint64
+	counted [resourceCount]uint64 // what is counted when it is admitted
+	objects map[uint32]uint64     // rows of each next-hop object, of a chip that counts them when they are admitted
 }
 
 // apply puts the new sizes into force and counts from 0.
 func (rs *resources) apply() {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.size, rs.counted = rs.sizeNew, [2]uint64{}
+	for r := range resourceCount {
+		rs.size[r].Store(rs.sizeNew[r])
+	}
+	rs.counted = [resourceCount]uint64{}
+	rs.objects = make(map[uint32]uint64)
 }
+
+// fibRows is the resource of a family's FIB, and ruleRows that of its rules.
+func fibRows(family fib.Family) resource  { return fibRows4 + 2*resource(family) }
+func ruleRows(family fib.Family) resource { return ruleRows4 + 2*resource(family) }
 
 // account counts an operation as netdevsim does and reports whether it may go on: a Replace takes an entry, given back by released when it
 // replaced one; every Delete gives one back, also that of a single sibling; an Append takes none. A promotion is always taken: it stands
@@ -74,10 +86,11 @@ func (rs *resources) apply() {
 func (rs *resources) account(op *fib.Op) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	count := &rs.counted[op.Family]
+	r := fibRows(op.Family)
+	count := &rs.counted[r]
 	switch op.Kind {
 	case fib.OpReplace:
-		if *count >= rs.size[fibIndex(op.Family)] && !op.Promotion {
+		if *count >= rs.size[r].Load() && !op.Promotion {
 			return false
 		}
 		*count++
@@ -91,35 +104,123 @@ func (rs *resources) account(op *fib.Op) bool {
 func (rs *resources) released(family fib.Family) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.counted[family] = max(rs.counted[family], 1) - 1
+	count := &rs.counted[fibRows(family)]
+	*count = max(*count, 1) - 1
+}
+
+// accountRule counts a rule and reports whether there was room, which is of no matter unless the number is bounded.
+func (rs *resources) accountRule(family fib.Family, add, bounded bool) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	count := &rs.counted[ruleRows(family)]
+	switch {
+	case !add:
+		*count = max(*count, 1) - 1
+	case bounded && *count >= rs.size[ruleRows(family)].Load():
+		return false
+	default:
+		*count++
+	}
+	return true
+}
+
+// rowsOf is how many rows of "nexthops" an object takes: one, or for a group the weights or the buckets (nsim_nexthop_account).
+func rowsOf(u *fib.NextHopUpdate) (rows uint64) {
+	switch {
+	case u.Gone:
+		return 0
+	case !u.Group:
+		return 1
+	case len(u.Buckets) > 0:
+		return uint64(len(u.Buckets))
+	}
+	for i := range u.Hops {
+		rows += uint64(u.Hops[i].Weight)
+	}
+	return rows
+}
+
+// accountNextHop counts an object, the new one before the old one is given back, and reports whether there was room.
+func (rs *resources) accountNextHop(u *fib.NextHopUpdate) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rows, count := rowsOf(u), &rs.counted[nextHopRows]
+	if size := rs.size[nextHopRows].Load(); !u.Gone && (*count > size || rows > size-*count) {
+		return false
+	}
+	*count += rows - rs.objects[u.ID]
+	if rs.objects[u.ID] = rows; u.Gone {
+		delete(rs.objects, u.ID)
+	}
+	return true
 }
 
 // SetResource stores a size that takes effect at the next reload. Any size is taken. Error: ErrNoResource.
 func (c *Chip) SetResource(path string, size uint64) error {
-	i := slices.Index(ResourcePaths, path)
-	if i < 0 {
+	r := slices.Index(ResourcePaths, path)
+	if r < 0 || !c.profile.has(resource(r)) {
 		return fmt.Errorf("%w: %q", ErrNoResource, path)
 	}
 	c.resources.mu.Lock()
 	defer c.resources.mu.Unlock()
-	c.resources.sizeNew[i] = size
+	c.resources.sizeNew[r] = size
 	return nil
 }
 
-// Resources returns all resources in devlink's order.
+// Resources returns the resources that the chip has, in devlink's order.
 func (c *Chip) Resources() []Resource {
+	c.hw.Lock()
+	defer c.hw.Unlock()
 	c.resources.mu.Lock()
 	defer c.resources.mu.Unlock()
-	list := make([]Resource, len(ResourcePaths))
-	for i, path := range ResourcePaths {
-		list[i] = Resource{Path: path, Size: c.resources.size[i], SizeNew: c.resources.sizeNew[i]}
-	}
-	list[1].Occupancy, list[3].Occupancy = defaultRules4, defaultRules6
-	for _, family := range fib.Families {
-		occupancy := &list[fibIndex(family)].Occupancy
-		if *occupancy = c.resources.counted[family]; !c.profile.accounting {
-			*occupancy = uint64(c.occupied[family].Load())
+	list := make([]Resource, 0, resourceCount)
+	for r := range resourceCount {
+		if !c.profile.has(r) {
+			continue
 		}
+		// What is counted when it is admitted is never counted as a row.
+		list = append(list, Resource{
+			Path: ResourcePaths[r], Size: c.resources.size[r].Load(), SizeNew: c.resources.sizeNew[r], Occupancy: c.resources.counted[r] + c.rows[r],
+		})
 	}
 	return list
+}
+
+// demand is a number of rows of one resource.
+type demand struct {
+	resource resource
+	rows     uint64
+}
+
+// fits reports whether there is room for all demands together.
+func (c *Chip) fits(demands ...demand) bool {
+	shared := uint64(0)
+	for _, d := range demands {
+		if !room(c.rows[d.resource], d.rows, c.resources.size[d.resource].Load()) {
+			return false
+		}
+		if c.profile.inMemory[d.resource] {
+			shared += d.rows
+		}
+	}
+	return shared == 0 || room(c.rows[memory], shared, c.resources.size[memory].Load())
+}
+
+func room(used, more, size uint64) bool { return used <= size && more <= size-used }
+
+// occupy takes rows.
+func (c *Chip) occupy(d demand) {
+	c.rows[d.resource] += d.rows
+	if c.profile.inMemory[d.resource] {
+		c.rows[memory] += d.rows
+	}
+}
+
+// vacate gives rows back.
+func (c *Chip) vacate(d demand) {
+	c.rows[d.resource] -= d.rows
+	if c.profile.inMemory[d.resource] {
+		c.rows[memory] -= d.rows
+	}
+	c.vacated = true
 }

@@ -9,27 +9,89 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// tableKey names a hardware table.
+// tableKey names a table of routes.
 type tableKey struct {
 	family fib.Family
 	id     uint32
 }
 
-// table maps each prefix to its entry.
+// table is a table of routes as hardware knows it.
 type table struct {
-	key     tableKey
-	entries bart.Table[uint32]
+	tableKey
+	number uint32
+	rank   int // among those of its space: routes of a lower one come first
+	*space
 }
 
-// entry is one row of a hardware table. It has no pointers: the first route's content and the further siblings are numbers, too.
+// spaceKey names a hardware table: tables local, main and default share the one of main.
+type spaceKey tableKey
+
+// space is a hardware table: it maps each prefix to its entry.
+type space struct {
+	prefixes bart.Table[uint32]
+	tables   []*table // that share it, by rank
+}
+
+// merged are the tables that share one in hardware, by rank (mlxsw_sp_fix_tb_id).
+var merged = []uint32{fib.TableLocal, fib.TableMain, fib.TableDefault}
+
+// table returns the table of that id, making it if need be.
+func (c *Chip) table(family fib.Family, id uint32) *table {
+	key := tableKey{family, id}
+	if t := c.lastTable; t != nil && t.tableKey == key {
+		return t
+	}
+	t := c.byKey[key]
+	if t == nil {
+		t = c.newTable(key)
+	}
+	c.lastTable = t
+	return t
+}
+
+func (c *Chip) newTable(key tableKey) *table {
+	shared := spaceKey(key)
+	rank := max(slices.Index(merged, key.id), 0)
+	if !c.profile.simulated && slices.Contains(merged, key.id) {
+		shared.id = fib.TableMain
+	}
+	s := c.spaces[shared]
+	if s == nil {
+		s = &space{}
+		c.spaces[shared] = s
+	}
+	t := &table{tableKey: key, number: uint32(len(c.tables)), rank: rank, space: s} //nolint:gosec // as many as table ids at most
+	c.tables, c.byKey[key] = append(c.tables, t), t
+	s.tables = append(s.tables, t)
+	slices.SortFunc(s.tables, func(a, b *table) int { return a.rank - b.rank })
+	return t
+}
+
+// entry is one row of a hardware table. It has no pointers: the first route's content, the further siblings and the neighbours in lists are numbers.
 type entry struct {
 	age        uint64 // grows from entry to entry
 	generation uint64 // of the first route
+	addr       [16]byte
 	row        uint32 // of the first route
 	info       uint32 // number of the first route's fib.Info
 	more       uint32 // number of the list of further siblings; 0 for none
+	table      uint32 // number of the table that the routes are from
+	group      uint32 // number of its next-hop group; 0 for none
+	next, prev uint32 // entries of the same group; 0 at the ends
 	tos        uint8
+	bits       uint8 // prefix length
 	flags      fib.Flags
+}
+
+// flagShort is with FlagTrap in an entry and in a group: the group found no room.
+const flagShort fib.Flags = 1 << 7
+
+// verdictOf is what is reported of such flags.
+func verdictOf(flags fib.Flags) verdict {
+	if flags&flagShort != 0 {
+		return verdict{flags: flags &^ flagShort, reason: fib.ReasonTableFull}
+	}
+	return verdict{flags: flags}
 }
 
 // member is one route of an entry.
@@ -38,12 +100,12 @@ type member struct {
 	flags fib.Flags
 }
 
-// entries holds the entries of all tables by number. It is owned by the programming goroutine.
+// entries holds the entries of all tables by number, from 1.
 type entries struct {
 	rows  []*[entryChunk]entry // chunks never move, so growing copies nothing
 	used  uint32
 	free  []uint32
-	count [2]int // by family
+	count int
 	age   uint64
 
 	more     [][]member // by number; the further siblings of an entry
@@ -62,8 +124,8 @@ func (es *entries) at(n uint32) *entry { return &es.rows[n/entryChunk][n%entryCh
 
 func newEntries() entries {
 	return entries{
-		more: make([][]member, 1), infos: make([]*fib.Info, 1), infoRefs: make([]uint32, 1),
-		byInfo: make(map[*fib.Info]uint32),
+		rows: []*[entryChunk]entry{new([entryChunk]entry)}, used: 1,
+		more: make([][]member, 1), infos: make([]*fib.Info, 1), infoRefs: make([]uint32, 1), byInfo: make(map[*fib.Info]uint32),
 	}
 }
 
@@ -79,7 +141,7 @@ func (es *entries) hold(info *fib.Info) uint32 {
 			n = es.infoFree[k-1]
 			es.infoFree = es.infoFree[:k-1]
 		} else {
-			n = uint32(len(es.infos))
+			n = uint32(len(es.infos)) //nolint:gosec // as many as entries at most
 			es.infos, es.infoRefs = append(es.infos, nil), append(es.infoRefs, 0)
 		}
 		es.infos[n] = info
@@ -99,40 +161,50 @@ func (es *entries) letGo(n uint32) {
 	es.infoFree = append(es.infoFree, n)
 }
 
-// alloc makes an entry of the family.
-func (es *entries) alloc(family fib.Family) uint32 {
-	es.count[family]++
+// alloc makes an entry for a prefix.
+func (es *entries) alloc(pfx netip.Prefix) uint32 {
+	es.count++
+	var n uint32
 	if k := len(es.free); k > 0 {
-		n := es.free[k-1]
+		n = es.free[k-1]
 		es.free = es.free[:k-1]
-		return n
+	} else {
+		if int(es.used/entryChunk) >= len(es.rows) {
+			es.rows = append(es.rows, new([entryChunk]entry))
+		}
+		n = es.used
+		es.used++
 	}
-	if es.used%entryChunk == 0 {
-		es.rows = append(es.rows, new([entryChunk]entry))
-	}
-	es.used++
-	return es.used - 1
+	es.at(n).addr, es.at(n).bits = pfx.Addr().As16(), uint8(pfx.Bits()) //nolint:gosec // up to 128
+	return n
 }
 
-func (es *entries) release(family fib.Family, n uint32) {
-	es.count[family]--
+func (es *entries) release(n uint32) {
+	es.count--
 	es.unset(n)
 	*es.at(n) = entry{}
 	es.free = append(es.free, n)
 }
 
-// set makes the entry hold the members.
-func (es *entries) set(n uint32, tos uint8, members []member) {
-	es.unset(n)
+// set makes the entry hold the members, as a new one.
+func (es *entries) set(n uint32, t *table, tos uint8, members []member) {
 	es.age++
+	e := es.at(n)
+	e.age, e.tos, e.table = es.age, tos, t.number
+	es.change(n, members)
+}
+
+// change makes the entry hold other members; its age stays.
+func (es *entries) change(n uint32, members []member) {
 	first := &members[0]
-	*es.at(n) = entry{
-		age: es.age, generation: first.ref.Generation, row: first.ref.Row, info: es.hold(first.ref.Info), tos: tos, flags: first.flags,
-	}
+	info := es.hold(first.ref.Info)
+	es.unset(n)
+	e := es.at(n)
+	e.generation, e.row, e.info, e.flags = first.ref.Generation, first.ref.Row, info, first.flags
 	if len(members) == 1 {
 		return
 	}
-	m := uint32(len(es.more))
+	m := uint32(len(es.more)) //nolint:gosec // as many as entries at most
 	if k := len(es.moreFree); k > 0 {
 		m = es.moreFree[k-1]
 		es.moreFree = es.moreFree[:k-1]
@@ -140,14 +212,7 @@ func (es *entries) set(n uint32, tos uint8, members []member) {
 		es.more = append(es.more, nil)
 	}
 	es.more[m] = slices.Clone(members[1:])
-	es.at(n).more = m
-}
-
-// change makes the entry hold other members; its age stays.
-func (es *entries) change(n uint32, members []member) {
-	age := es.at(n).age
-	es.set(n, es.at(n).tos, members)
-	es.at(n).age = age
+	e.more = m
 }
 
 // unset lets go of what the entry holds.
@@ -182,58 +247,46 @@ func (es *entries) setFlags(n uint32, i int, flags fib.Flags) {
 	es.more[es.at(n).more][i-1].flags = flags
 }
 
-// place is an entry with its key.
-type place struct {
-	table  *table
-	prefix netip.Prefix
-	n      uint32
-}
+// tableOf returns the table that an entry's routes are from.
+func (c *Chip) tableOf(n uint32) *table { return c.tables[c.entries.at(n).table] }
 
-// table returns the hardware table of an operation, making it if need be.
-func (c *Chip) table(family fib.Family, id uint32) *table {
-	key := tableKey{family, id}
-	t := c.tables[key]
-	if t == nil {
-		t = &table{key: key}
-		c.tables[key] = t
+// prefixOf returns the prefix of an entry.
+func (c *Chip) prefixOf(n uint32) netip.Prefix {
+	e := c.entries.at(n)
+	a := netip.AddrFrom16(e.addr)
+	if c.tables[e.table].family == fib.IPv4 {
+		a = a.Unmap()
 	}
-	return t
+	return netip.PrefixFrom(a, int(e.bits))
 }
 
-// places returns all entries, the newest first.
-func (c *Chip) places() []place {
-	list := make([]place, 0, c.entries.count[0]+c.entries.count[1])
-	for _, t := range c.tables {
-		for pfx, n := range t.entries.All() {
-			list = append(list, place{t, pfx, n})
+// rowsFor is the room that a prefix takes.
+func (c *Chip) rowsFor(family fib.Family, pfx netip.Prefix) demand {
+	p := c.profile
+	switch host := p.hostRoutes && pfx.IsSingleIP(); {
+	case host && family == fib.IPv6:
+		return demand{hostRows, p.hostRows6}
+	case host:
+		return demand{hostRows, 1}
+	case family == fib.IPv6 && pfx.Bits() > 64:
+		return demand{fibRows6, p.longRows}
+	}
+	return demand{fibRows(family), 1}
+}
+
+// newest returns the numbers of all entries, the newest first.
+func (c *Chip) newest() []uint32 {
+	list := make([]uint32, 0, c.entries.count)
+	for n := uint32(1); n < c.entries.used; n++ {
+		if c.entries.at(n).info != 0 {
+			list = append(list, n)
 		}
 	}
-	slices.SortFunc(list, func(a, b place) int {
-		if c.entries.at(a.n).age > c.entries.at(b.n).age {
+	slices.SortFunc(list, func(a, b uint32) int {
+		if c.entries.at(a).age > c.entries.at(b).age {
 			return -1
 		}
 		return 1
 	})
 	return list
-}
-
-// Entry is one hardware entry as Entries lists it.
-type Entry struct {
-	Family fib.Family
-	Table  uint32
-	Prefix netip.Prefix
-	Routes []fib.Ref   // the first route and its siblings
-	Flags  []fib.Flags // of each
-}
-
-// Entries calls fn for every entry, the newest first. It may be called only from a function that Inspect runs.
-func (c *Chip) Entries(fn func(Entry)) {
-	for _, p := range c.places() {
-		e := Entry{Family: p.table.key.family, Table: p.table.key.id, Prefix: p.prefix}
-		for _, m := range c.entries.members(p.n, nil) {
-			e.Routes = append(e.Routes, m.ref)
-			e.Flags = append(e.Flags, m.flags)
-		}
-		fn(e)
-	}
 }

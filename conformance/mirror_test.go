@@ -45,14 +45,17 @@ func (v *vswitch) checkMirror() error {
 	return nil
 }
 
-// mirrored is a route without what a copy need not have: flags, which are published as the notification setting says, the state of links,
-// and for IPv6 the order of next hops.
+// mirrored is a route without what a copy need not have: flags, which are published as the notification setting says or, of next-hop objects, not at all, the
+// state of links, and for IPv6 the order of next hops.
 func mirrored(r *vasicv1.Route) *vasicv1.Route {
 	if r == nil {
 		return nil
 	}
 	r = proto.CloneOf(r)
-	r.Offload, r.Trap, r.OffloadFailed, r.FailureReason = false, false, false, vasicv1.FailureReason_FAILURE_REASON_UNSPECIFIED
+	r.Offload, r.Trap, r.OffloadFailed, r.OlderInHardware, r.FailureReason = false, false, false, false, vasicv1.FailureReason_FAILURE_REASON_UNSPECIFIED
+	if o := r.NextHopObject; o != nil {
+		o.Offload, o.Trap, o.Dead, o.Linkdown = false, false, false, false
+	}
 	for _, h := range r.NextHops {
 		h.Offload, h.Trap, h.Dead, h.Linkdown = false, false, false, false
 		h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = false, false, false

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+
+	"github.com/vasic-project/vasic/server"
 )
 
 // replayed is what a switch did with a run of a trace.
@@ -19,7 +21,7 @@ type replayed struct {
 func replay(t *testing.T, trace *Trace, run *Run) (got *replayed) {
 	synctest.Test(t, func(t *testing.T) {
 		got = &replayed{}
-		if err := newSwitch(t).replay(trace, run, got); err != nil {
+		if err := newSwitch(t, server.Config{Profile: "netdevsim", Seed: 1}).replay(trace, run, got); err != nil {
 			t.Fatal(err)
 		}
 	})

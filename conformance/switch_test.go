@@ -45,12 +45,15 @@ type vswitch struct {
 	monitor bytes.Buffer
 }
 
-// newSwitch starts a switch of profile netdevsim. It ends with the test.
-func newSwitch(t *testing.T) *vswitch {
-	s, err := server.New(server.Config{Profile: "netdevsim", Seed: 1, Epoch: 1, Logger: slog.New(slog.DiscardHandler)})
+// newSwitch starts a switch. It ends with the test.
+func newSwitch(t *testing.T, cfg server.Config) *vswitch {
+	cfg.Epoch, cfg.Logger = 1, slog.New(slog.DiscardHandler)
+	s, err := server.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(time.Second)
+	synctest.Wait() // what the switch starts with is in hardware
 	lis := bufconn.Listen(64 << 10)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(lis) }()
@@ -66,7 +69,7 @@ func newSwitch(t *testing.T) *vswitch {
 	watches.Go(func() { v.watch(ctx) })
 	watches.Go(func() {
 		var stderr bytes.Buffer
-		v.env(nil, (*monitorWriter)(v), &stderr).Run(ctx, []string{"-d", "-s", "monitor", "route"})
+		v.env(nil, (*monitorWriter)(v), &stderr).Run(ctx, []string{"-d", "-s", "monitor", "route", "nexthop"})
 		if stderr.Len() > 0 {
 			t.Errorf("monitor: %s", &stderr)
 		}
@@ -182,8 +185,13 @@ var revisionMark = regexp.MustCompile(`^\[(\d+)\] `)
 // notificationOf is the message that the kernel would send for the event.
 func notificationOf(e *vasicv1.Event, text string) Notification {
 	n := Notification{Message: "NEWROUTE", Requested: e.Requested, Text: text}
-	if e.Kind == vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED {
+	switch e.Kind {
+	case vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED:
 		n.Message = "DELROUTE"
+	case vasicv1.EventKind_EVENT_KIND_NEXT_HOP_ADDED, vasicv1.EventKind_EVENT_KIND_NEXT_HOP_REPLACED:
+		n.Message = "NEWNEXTHOP"
+	case vasicv1.EventKind_EVENT_KIND_NEXT_HOP_DELETED:
+		n.Message = "DELNEXTHOP"
 	}
 	for i, name := range []string{"REPLACE", "EXCL", "CREATE", "APPEND"} {
 		if e.NetlinkFlags&(0x100<<i) != 0 {

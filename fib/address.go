@@ -99,14 +99,14 @@ func (f *FIB) addAddress4(l *Link, a address) {
 func (f *FIB) addressRoutes4(l *Link, a address) {
 	fam := f.families[IPv4]
 	addr := a.prefix.Addr()
-	fam.kernelRoute(l, TableLocal, TypeLocal, netip.PrefixFrom(addr, 32), l.primary(a.prefix), 0)
+	fam.kernelRoute(l, l.localTable(), TypeLocal, netip.PrefixFrom(addr, 32), l.primary(a.prefix), 0)
 	if !l.Up || a.secondary || a.prefix.Bits() == 32 {
 		return
 	}
 	table, kind := l.subnetRoute()
 	fam.kernelRoute(l, table, kind, a.prefix.Masked(), addr, 0)
 	if a.prefix.Bits() < 31 {
-		fam.kernelRoute(l, TableLocal, TypeBroadcast, broadcast(a.prefix), addr, 0)
+		fam.kernelRoute(l, l.localTable(), TypeBroadcast, broadcast(a.prefix), addr, 0)
 	}
 }
 
@@ -115,7 +115,7 @@ func (l *Link) subnetRoute() (uint32, Type) {
 	if l.Loopback {
 		return TableLocal, TypeLocal
 	}
-	return TableMain, TypeUnicast
+	return l.mainTable(), TypeUnicast
 }
 
 // broadcast returns the last address of an IPv4 subnet as a host prefix.
@@ -145,10 +145,10 @@ func (f *FIB) deleteAddress4(l *Link, a address) {
 		fam.removeKernelRoute(l, table, kind, a.prefix.Masked(), source)
 		last := broadcast(a.prefix)
 		if a.prefix.Bits() < 31 && !slices.ContainsFunc(l.addrs, func(b address) bool { return b.prefix.Addr().Is4() && broadcast(b.prefix) == last }) {
-			fam.removeKernelRoute(l, TableLocal, TypeBroadcast, last, source)
+			fam.removeKernelRoute(l, l.localTable(), TypeBroadcast, last, source)
 		}
 	}
-	fam.removeKernelRoute(l, TableLocal, TypeLocal, netip.PrefixFrom(addr, 32), source)
+	fam.removeKernelRoute(l, l.localTable(), TypeLocal, netip.PrefixFrom(addr, 32), source)
 	if !f.links.local(addr) {
 		fam.sweep(func(i *Info) bool { return i.PrefSrc == addr }, false)
 	}
@@ -169,12 +169,12 @@ func (f *FIB) addAddress6(l *Link, a address) {
 
 // addressRoutes6 makes the prefix route and the local route of an address.
 func (f *FIB) addressRoutes6(l *Link, a address) {
-	f.families[IPv6].kernelRoute(l, TableMain, TypeUnicast, a.prefix.Masked(), netip.Addr{}, metricIPv6Prefix)
+	f.families[IPv6].kernelRoute(l, l.mainTable(), TypeUnicast, a.prefix.Masked(), netip.Addr{}, metricIPv6Prefix)
 	f.localRoute6(l, a)
 }
 
 func (f *FIB) localRoute6(l *Link, a address) {
-	f.families[IPv6].kernelRoute(l, TableLocal, TypeLocal, netip.PrefixFrom(a.prefix.Addr(), 128), netip.Addr{}, 0)
+	f.families[IPv6].kernelRoute(l, l.localTable(), TypeLocal, netip.PrefixFrom(a.prefix.Addr(), 128), netip.Addr{}, 0)
 }
 
 // deleteAddress6 follows ipv6_del_addr: the local route, the prefix route unless another address shares it, and the address as a
@@ -182,9 +182,9 @@ func (f *FIB) localRoute6(l *Link, a address) {
 func (f *FIB) deleteAddress6(l *Link, a address) {
 	fam := f.families[IPv6]
 	l.addrs = slices.DeleteFunc(l.addrs, func(b address) bool { return b == a })
-	fam.removeKernelRoute(l, TableLocal, TypeLocal, netip.PrefixFrom(a.prefix.Addr(), 128), netip.Addr{})
+	fam.removeKernelRoute(l, l.localTable(), TypeLocal, netip.PrefixFrom(a.prefix.Addr(), 128), netip.Addr{})
 	if !slices.ContainsFunc(l.addrs, func(b address) bool { return b.prefix.Masked() == a.prefix.Masked() }) {
-		fam.removeKernelRoute(l, TableMain, TypeUnicast, a.prefix.Masked(), netip.Addr{})
+		fam.removeKernelRoute(l, l.mainTable(), TypeUnicast, a.prefix.Masked(), netip.Addr{})
 	}
 	if !f.links.local(a.prefix.Addr()) {
 		fam.forgetSource(l, a.prefix.Addr())

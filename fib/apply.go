@@ -22,7 +22,10 @@ func (f *family) apply(results []Result) {
 	for i := range results {
 		r := &results[i]
 		outcome := Removed
-		if !r.Gone {
+		switch {
+		case r.Gone && r.Reason != ReasonNone:
+			outcome = Failed
+		case !r.Gone:
 			outcome = f.setFlags(r)
 		}
 		if r.Removal {
@@ -53,10 +56,10 @@ func (f *family) setFlags(res *Result) Outcome {
 	}
 	row := f.rows.at(res.Ref.Row)
 	outcome := outcomeOf(res.Flags)
-	same := row.flags == res.Flags
-	if same && row.reason == res.Reason {
+	if row.flags == res.Flags && row.reason == res.Reason {
 		return outcome
 	}
+	same := (row.flags^res.Flags)&^FlagOlderEntry == 0 // for the kernel, which knows neither reasons nor older entries
 	failureChanged := same || (row.flags^res.Flags)&FlagOffloadFailed != 0
 	f.counts[row.flags.state()]--
 	f.counts[res.Flags.state()]++
@@ -75,7 +78,7 @@ func (f *family) setFlags(res *Result) Outcome {
 	} else {
 		v = f.viewRow(t, res.Prefix, res.Ref.Row)
 	}
-	f.publish(Event{Kind: FlagsChanged, Silent: res.Silent || same, Route: v}) // the kernel knows no reasons
+	f.publish(Event{Kind: FlagsChanged, Silent: res.Silent || same, Route: v})
 	return outcome
 }
 

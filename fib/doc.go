@@ -10,6 +10,10 @@
 // The head of the list, with its siblings, is the prefix's hardware candidate. Every change of the list is reduced to one hardware
 // operation by comparing the candidate before and after: nothing, Replace, Append or Delete.
 //
+// Beside routes there is what they lead to. Links own neighbours, which tell whether a gateway answers (neighbor.go). Next-hop objects are next hops, or groups of
+// them, that routes name by id (nexthop.go); a change of one changes its routes at once, and hardware with one operation. Links of kind VRF have a table of their own (vrf.go),
+// and rules say which tables a look-up asks (rule.go).
+//
 // # What always holds
 //
 //   - A change is applied whole or not at all, hardware's synchronous refusal included.
@@ -19,6 +23,6 @@
 //
 // # Concurrency
 //
-// All state of a family is guarded by its mutex. Links and addresses belong to both: whoever changes them holds both mutexes, whoever
-// reads them holds either. Lock order: links, IPv4, IPv6, and then the leaf locks behind Hardware and Sink. Nothing blocks while a lock is held.
+// All state of a family is guarded by its mutex. Links, addresses, next-hop objects and rules belong to both: whoever changes them holds both mutexes, whoever
+// reads them holds either. Lock order: links, IPv4, IPv6, neighbours, and then the leaf locks behind Hardware and Sink. Nothing blocks while a lock is held.
 package fib

@@ -19,6 +19,12 @@ var (
 	ErrAddressExists      = errors.New("the link has that address")
 	ErrAddressNotFound    = errors.New("the link does not have that address")
 	ErrAddressNotLocal    = errors.New("the preferred source is not an address of this switch")
+	ErrNeighborExists     = errors.New("the neighbour has an entry")
+	ErrNeighborNotFound   = errors.New("the neighbour has no entry")
+	ErrNextHopExists      = errors.New("a next-hop object of that id exists")
+	ErrNextHopNotFound    = errors.New("no next-hop object has that id")
+	ErrRuleExists         = errors.New("such a rule exists")
+	ErrRuleNotFound       = errors.New("no rule matches")
 	ErrInvalid            = errors.New("the request contradicts itself")
 )
 

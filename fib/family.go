@@ -32,6 +32,8 @@ type family struct {
 
 	tables   map[tableKey]*table
 	order    []*table // as the kernel walks them: by id modulo 256, newer first
+	routing  []Rule   // by priority
+	asked    []uint32 // the tables that the rules name, in order
 	rows     rows
 	infos    interner
 	nextID   uint64
@@ -62,7 +64,8 @@ type family struct {
 }
 
 func newFamily(f *FIB, af Family, r *rules) *family {
-	fam := &family{af: af, rules: r, fib: f, tables: make(map[tableKey]*table), infos: newInterner()}
+	fam := &family{af: af, rules: r, fib: f, tables: make(map[tableKey]*table), infos: newInterner(&f.neighbors)}
+	fam.setRouting(r.routing)
 	fam.table(TableMain, netip.Prefix{})
 	fam.table(TableLocal, netip.Prefix{})
 	return fam
@@ -243,10 +246,16 @@ func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
 // viewRow describes row n alone.
 func (f *family) viewRow(t *table, pfx netip.Prefix, n uint32) Route {
 	r := f.rows.at(n)
-	return Route{
+	v := Route{
 		Family: f.af, TOS: r.tos, Flags: r.flags, Reason: r.reason, Table: t.id, Metric: r.metric, Prefix: pfx, Source: t.source,
 		ID: r.id, Generation: r.generation, Info: f.infos.list[r.info],
 	}
+	if v.Info.NextHopID != 0 {
+		if o := f.fib.nextHops.byID[v.Info.NextHopID]; o != nil {
+			v.NextHop = o.view()
+		}
+	}
+	return v
 }
 
 // publish adds an event to those that commit hands over.
@@ -260,7 +269,15 @@ func (f *family) commit() uint64 {
 		clear(f.ops) // holds pointers
 		f.ops = f.ops[:0]
 	}
+	f.fib.neighbors.forgotten()
 	return revision
+}
+
+// flushMany publishes what was collected once it is many events, which are larger than what becomes of them.
+func (f *family) flushMany() {
+	if len(f.events) >= walkChunk {
+		f.flushEvents()
+	}
 }
 
 // flushEvents publishes what was collected so far.

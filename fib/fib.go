@@ -7,23 +7,26 @@ import (
 	"time"
 )
 
-// lookupOrder is the order in which the default rules look into tables.
-var lookupOrder = [...]uint32{TableLocal, TableMain, TableDefault}
-
 // FIB holds the routes of both families, the links and the addresses. Make one with New.
 type FIB struct {
 	hardware Hardware
 	sink     Sink
 	families [2]*family
 
-	linksMu sync.Mutex // held by whoever changes links or addresses, before both families' locks
-	links   links
+	linksMu   sync.Mutex // held by whoever changes links or addresses, before both families' locks
+	links     links
+	neighbors neighbors
+	nextHops  nextHops
 }
 
 // New returns a FIB as in a fresh network namespace: tables local and main, link lo, which is down, and its IPv6 address ::1.
 // Hardware is told nothing until Attach.
 func New(hardware Hardware, sink Sink) *FIB {
-	f := &FIB{hardware: hardware, sink: sink, links: links{byName: make(map[string]*Link)}}
+	f := &FIB{
+		hardware: hardware, sink: sink, links: links{byName: make(map[string]*Link)},
+		neighbors: neighbors{hardware: hardware, byKey: make(map[neighborKey]*Neighbor)},
+		nextHops:  nextHops{byID: make(map[uint32]*NextHopObject)},
+	}
 	f.families = [...]*family{newFamily(f, IPv4, rules4), newFamily(f, IPv6, rules6)}
 	f.families[0].other, f.families[1].other = f.families[1], f.families[0]
 	lo := f.links.add("lo", true)
@@ -62,27 +65,33 @@ func (f *FIB) Detach() {
 	}
 }
 
-// Attach tells hardware every candidate, in the order of the kernel's replay, and every change from then on. It returns how many
+// Attach tells hardware every next-hop object, rule and candidate, in the order of the kernel's replay, and every change from then on. It returns how many
 // entries were queued. If hardware refuses one, nothing more is queued, the FIB stays detached, and the refusal is returned.
 func (f *FIB) Attach() (replayed int, err error) {
+	f.linksMu.Lock()
+	defer f.linksMu.Unlock()
 	f.lockBoth()
 	defer f.unlockBoth()
+	err = f.replayNextHops()
 	for _, fam := range f.families {
-		n, refused := fam.replay()
-		replayed += n
-		if refused != nil {
-			for _, fam := range f.families {
-				fam.attached = false
-			}
-			return replayed, refused
+		if err == nil {
+			var n int
+			n, err = fam.replay()
+			replayed += n
 		}
-		fam.attached = true
+		fam.attached = err == nil
 	}
-	return replayed, nil
+	if err != nil {
+		f.families[IPv4].attached = false
+	}
+	return replayed, err
 }
 
-// replay queues a Replace for every candidate (fib_notify, fib6_tables_dump).
+// replay tells hardware the rules, and queues a Replace for every candidate (fib_notify, fib6_tables_dump).
 func (f *family) replay() (n int, err error) {
+	if err := f.replayRules(); err != nil {
+		return 0, err
+	}
 	for _, t := range f.order {
 		for _, e := range f.entries(t) {
 			f.load(t, e.prefix)
@@ -132,7 +141,7 @@ func (f *FIB) SetIgnoreLinkdown(af Family, ignore bool) { f.links.ignoreLinkdown
 func (f *FIB) IgnoreLinkdown(af Family) bool { return f.links.ignoreLinkdown[af].Load() }
 
 // outcomes counts the ends of operations.
-type outcomes [Superseded + 1][ReasonUnsupported + 1]uint64
+type outcomes [Superseded + 1][reasonCount]uint64
 
 // EachOutcome calls fn for every outcome and reason that can occur, with how many operations ended so.
 func (c *Counts) EachOutcome(fn func(Outcome, Reason, uint64)) {
@@ -153,13 +162,13 @@ func (f *FIB) Counts(af Family) Counts {
 	return Counts{Rows: fam.counts, Stale: fam.stale.Load(), Suppressed: fam.suppressed.Load(), outcomes: fam.outcomes}
 }
 
-// Lookup shows visit the route that a packet to the address takes: tables local, main and default unless one is given, longest prefix, then
-// the first route whose TOS is that of the packet or 0. A throw route ends the look-up in its table. visit runs with the lock held.
+// Lookup shows visit the route that a packet to the address takes: the tables of the rules unless one is given, longest prefix, then the first
+// route whose TOS is that of the packet or 0. A throw route ends the look-up in its table. visit runs with the lock held.
 func (f *FIB) Lookup(a netip.Addr, table uint32, tos uint8, visit func(*Route)) error {
 	fam := f.families[FamilyOf(a)]
 	fam.mu.Lock()
 	defer fam.mu.Unlock()
-	ids := lookupOrder[:]
+	ids := fam.asked
 	if table != 0 {
 		ids = []uint32{table}
 	}
@@ -196,7 +205,7 @@ func (f *family) alive(info *Info) bool {
 			return true
 		}
 	}
-	return len(info.NextHops) == 0 || info.Type.rejects()
+	return len(info.NextHops) == 0 || info.Effect().rejects()
 }
 
 // Get shows visit the first route of a name; without a metric the first of the prefix with that TOS. visit runs with the lock held.

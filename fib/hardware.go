@@ -61,6 +61,28 @@ type Hardware interface {
 	Submit([]Op)
 	// LinkChanged says, in order with the operations, whether next hops on the link can be used from now on.
 	LinkChanged(l *Link, usable bool)
+	// NeighborChanged says, in order with the operations, whether the neighbour is valid from now on. One never spoken of is not; one that the FIB forgets
+	// becomes invalid for good.
+	NeighborChanged(n *Neighbor, valid bool)
+	// AdmitNextHop asks whether the chip takes a change of a next-hop object now, and reserves what it needs. It is asked before every change; only the removal
+	// of one cannot be refused.
+	AdmitNextHop(*NextHopUpdate) error
+	// NextHopChanged queues an admitted change in order with the operations: operations that name the object come later.
+	NextHopChanged(*NextHopUpdate)
+	// AdmitRule asks whether the chip takes a new rule; removal of one cannot be refused.
+	AdmitRule(r *Rule, add bool) error
+}
+
+// NextHopUpdate is a new state of a next-hop object. It is immutable once handed over.
+type NextHopUpdate struct {
+	Object    *NextHopObject // where hardware stores flags; it reads nothing else of it
+	ID        uint32
+	Gone      bool // the object is removed; what follows is not set
+	Blackhole bool
+	Group     bool
+	Hops      []NextHop // the next hop, or for a group one for each member with the member's weight; none for a blackhole
+	Members   []uint32  // of a group, the ids of Hops
+	Buckets   []uint16  // of a resilient group, the index in Hops for each bucket
 }
 
 // Outcome is the end of an operation for whoever waits for it.
@@ -93,7 +115,7 @@ type Result struct {
 	Reason Reason
 	Silent bool // do not publish as a change of flags (netdevsim's direct store on append)
 	Clear  bool // the row left hardware for another one; that it may be gone from the FIB, too, is expected
-	Gone   bool // nothing to store: a delete was carried out
+	Gone   bool // nothing to store: a delete was carried out or, with a Reason, failed
 	Final  bool // the last result of its operation: Waiter is told
 	// Removal: the operation was for a delete, whose waiter is told Removed although another route came into its place.
 	Removal bool

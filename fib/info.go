@@ -7,6 +7,8 @@ import (
 
 // interner keeps one Info for each distinct content and names it by a number, so that a row holds no pointer. It is guarded by its family's lock.
 type interner struct {
+	neighbors *neighbors
+
 	byKey map[string]uint32
 	list  []*Info // by Info.index; 0 is unused
 	free  []uint32
@@ -14,8 +16,8 @@ type interner struct {
 	last  *Info  // the Info asked for last, most often the next one, too
 }
 
-func newInterner() interner {
-	return interner{byKey: make(map[string]uint32), list: make([]*Info, 1)}
+func newInterner(ns *neighbors) interner {
+	return interner{neighbors: ns, byKey: make(map[string]uint32), list: make([]*Info, 1)}
 }
 
 // intern returns the Info equal to want, with one more reference. want is not kept.
@@ -32,6 +34,13 @@ func (in *interner) intern(want *Info) *Info {
 	}
 	info := *want
 	info.NextHops = append([]NextHop(nil), want.NextHops...)
+	if info.NextHopID == 0 { // those of an object are the object's
+		for i := range info.NextHops {
+			if nh := &info.NextHops[i]; nh.Gateway.IsValid() {
+				nh.Neighbor = in.neighbors.use(nh.Link, nh.Gateway)
+			}
+		}
+	}
 	info.key, info.refs = string(in.buf), 1
 	if n := len(in.free); n > 0 {
 		info.index = in.free[n-1]
@@ -51,6 +60,13 @@ func (in *interner) release(info *Info) {
 	if info.refs--; info.refs > 0 {
 		return
 	}
+	if info.NextHopID == 0 {
+		for i := range info.NextHops {
+			if n := info.NextHops[i].Neighbor; n != nil {
+				in.neighbors.release(n)
+			}
+		}
+	}
 	delete(in.byKey, info.key)
 	in.list[info.index] = nil
 	in.free = append(in.free, info.index)
@@ -62,6 +78,7 @@ func (in *interner) release(info *Info) {
 // appendKey appends the canonical form: equal bytes exactly for equal content.
 func (i *Info) appendKey(b []byte) []byte {
 	b = append(b, byte(i.Type), i.Protocol, byte(i.Scope))
+	b = binary.LittleEndian.AppendUint32(b, i.NextHopID)
 	b = appendAddr(b, i.PrefSrc)
 	if i.Metrics != (Metrics{}) {
 		m := &i.Metrics
@@ -73,6 +90,9 @@ func (i *Info) appendKey(b []byte) []byte {
 		b = appendBool(b, m.MTULocked)
 	} else {
 		b = append(b, 0)
+	}
+	if i.NextHopID != 0 {
+		return b
 	}
 	for n := range i.NextHops {
 		nh := &i.NextHops[n]

@@ -5,15 +5,27 @@ import (
 	"sync/atomic"
 )
 
-// Link is a network interface. Name, Index and Loopback never change; the rest is read with either family's lock held and written with both.
+// LinkKind is what a link is.
+type LinkKind uint8
+
+// Kinds of links.
+const (
+	LinkDummy LinkKind = iota // a port of the switch; lo is one, too
+	LinkVRF
+)
+
+// Link is a network interface. Name, Index, Loopback, Kind and Table never change; the rest is read with either family's lock held and written with both.
 type Link struct {
 	Name     string
 	Index    uint32 // from 1, which is lo; never used again
 	Loopback bool
+	Kind     LinkKind
+	Table    uint32 // of a VRF
 
 	Up      bool // administratively up
 	Carrier bool
-	Gone    bool // removed; only routes that are just leaving still point here
+	Gone    bool  // removed; only routes that are just leaving still point here
+	Master  *Link // the VRF that it belongs to
 
 	addrs          []address
 	ignoreLinkdown *[2]atomic.Bool // by family, of all links: net.ipv*.conf.all.ignore_routes_with_linkdown

@@ -15,10 +15,17 @@ type LinkInfo struct {
 	Loopback bool
 	Up       bool
 	Carrier  bool
+	Kind     LinkKind
+	Table    uint32 // of a VRF
+	Master   string // name of the VRF that it belongs to; empty for none
 }
 
 func (l *Link) info() LinkInfo {
-	return LinkInfo{Name: l.Name, Index: l.Index, Loopback: l.Loopback, Up: l.Up, Carrier: l.Carrier}
+	info := LinkInfo{Name: l.Name, Index: l.Index, Loopback: l.Loopback, Up: l.Up, Carrier: l.Carrier, Kind: l.Kind, Table: l.Table}
+	if l.Master != nil {
+		info.Master = l.Master.Name
+	}
+	return info
 }
 
 // readLinks runs read with a lock that keeps links and addresses as they are.
@@ -52,13 +59,20 @@ func (f *FIB) Link(name string) (info LinkInfo, err error) {
 	return info, err
 }
 
-// AddLink makes a link, which is down and has carrier. Error: ErrLinkExists.
-func (f *FIB) AddLink(name string) (info LinkInfo, err error) {
+// AddLink makes a link, which is down and has carrier. A VRF has a table. Errors: ErrLinkExists, or hardware's to the rule that the first VRF brings.
+func (f *FIB) AddLink(name string, kind LinkKind, table uint32) (info LinkInfo, err error) {
 	err = f.changeLinks(func() error {
 		if f.links.byName[name] != nil {
 			return &Error{Err: ErrLinkExists, Errno: syscall.EEXIST, Detail: fmt.Sprintf("%q", name)}
 		}
-		info = f.links.add(name, false).info()
+		if kind == LinkVRF {
+			if err := f.addL3mdevRules(); err != nil {
+				return err
+			}
+		}
+		l := f.links.add(name, false)
+		l.Kind, l.Table = kind, table
+		info = l.info()
 		return nil
 	})
 	return info, err
@@ -72,7 +86,7 @@ func (f *FIB) SetLink(name string, up, carrier *bool) (info LinkInfo, err error)
 			return errNoLink(name)
 		}
 		if carrier != nil {
-			l.Carrier = *carrier // SEMANTICS: carrier alone changes no route
+			f.setCarrier(l, *carrier)
 		}
 		switch {
 		case up != nil && *up && !l.Up:
@@ -90,6 +104,22 @@ func (f *FIB) SetLink(name string, up, carrier *bool) (info LinkInfo, err error)
 	return info, err
 }
 
+// setCarrier sets whether a link has carrier. That alone changes no route, but those of next-hop objects on the link, which go.
+func (f *FIB) setCarrier(l *Link, on bool) {
+	if l.Carrier == on {
+		return
+	}
+	l.Carrier = on
+	switch {
+	case !l.Up:
+	case on:
+		f.neighbors.found(l)
+	default:
+		f.nextHopsLost(l)
+		f.neighbors.lost(l, true)
+	}
+}
+
 // DeleteLink removes a link with all that depends on it. Errors: ErrLinkNotFound, ErrLinkNotRemovable.
 func (f *FIB) DeleteLink(name string) error {
 	return f.changeLinks(func() error {
@@ -100,9 +130,15 @@ func (f *FIB) DeleteLink(name string) error {
 		case l.Loopback:
 			return &Error{Err: ErrLinkNotRemovable, Errno: syscall.EOPNOTSUPP, Detail: fmt.Sprintf("%q", name)}
 		}
+		for _, port := range slices.Clone(f.links.order) {
+			if port.Master == l {
+				f.setMaster(port, nil)
+			}
+		}
 		if l.Up {
 			f.linkDown(l)
 		}
+		f.nextHopsLost(l)
 		for _, a := range slices.Clone(l.addrs) {
 			if a.prefix.Addr().Is4() && slices.Contains(l.addrs, a) {
 				f.deleteAddress4(l, a)
@@ -126,11 +162,13 @@ func (f *FIB) tellLinkLost(l *Link) {
 		fam.commit()
 	}
 	f.hardware.LinkChanged(l, false)
+	f.neighbors.lost(l, false)
 }
 
 // linkUp makes the routes of the link's addresses, IPv4 first. Static routes do not come back.
 func (f *FIB) linkUp(l *Link) {
 	l.Up = true
+	f.neighbors.found(l)
 	if l.Loopback {
 		f.loopbackAddresses(l)
 	}
@@ -145,8 +183,8 @@ func (f *FIB) linkUp(l *Link) {
 			f.addressRoutes6(l, a)
 		}
 	}
-	if !l.Loopback { // addrconf_add_mroute
-		f.families[IPv6].kernelRoute(l, TableLocal, TypeMulticast, netip.MustParsePrefix("ff00::/8"), netip.Addr{}, metricIPv6Prefix)
+	if !l.Loopback && l.Kind != LinkVRF { // addrconf_add_mroute
+		f.families[IPv6].kernelRoute(l, l.localTable(), TypeMulticast, netip.MustParsePrefix("ff00::/8"), netip.Addr{}, metricIPv6Prefix)
 	}
 	f.families[IPv6].flushEvents()
 }
@@ -164,6 +202,7 @@ func (f *FIB) loopbackAddresses(l *Link) {
 // linkDown removes the routes that the link's going down makes useless, IPv4 first, and its IPv6 addresses. The events still say
 // what the routes were while the link was up.
 func (f *FIB) linkDown(l *Link) {
+	f.nextHopsLost(l)
 	f.families[IPv4].linkLost4(l, false, false)
 	f.families[IPv4].flushEvents()
 	f.families[IPv6].linkLost6(l, false)
@@ -182,7 +221,7 @@ func (f *FIB) linkDown(l *Link) {
 // link. Routes of scope host stay unless force is set.
 func (f *family) linkLost4(l *Link, force, gone bool) {
 	f.sweep(func(i *Info) bool {
-		if !i.uses(l) || i.Scope == ScopeHost && !force {
+		if !i.uses(l) || i.NextHopID != 0 || i.Scope == ScopeHost && !force {
 			return false
 		}
 		return gone || !slices.ContainsFunc(i.NextHops, func(n NextHop) bool { return n.Link != l && !n.Link.Dead() })
@@ -193,9 +232,7 @@ func (f *family) linkLost4(l *Link, force, gone bool) {
 func (f *family) sweep(selected func(*Info) bool, silent bool) {
 	for _, t := range f.order {
 		entries := f.having(t, selected)
-		slices.SortFunc(entries, func(a, b entry) int {
-			return cmp.Or(b.prefix.Addr().Compare(a.prefix.Addr()), b.prefix.Bits()-a.prefix.Bits())
-		})
+		slices.SortFunc(entries, descending)
 		for _, e := range entries {
 			f.load(t, e.prefix)
 			for _, n := range slices.Clone(f.list) {
@@ -208,6 +245,11 @@ func (f *family) sweep(selected func(*Info) bool, silent bool) {
 	}
 }
 
+// descending is the order in which fib_table_flush goes through prefixes.
+func descending(a, b entry) int {
+	return cmp.Or(b.prefix.Addr().Compare(a.prefix.Addr()), b.prefix.Bits()-a.prefix.Bits())
+}
+
 // linkLost6 follows fib6_ifdown: single routes on the link go; a multipath route goes, one sibling after the other, when its last
 // living next hop does; with gone every row on the link goes.
 func (f *family) linkLost6(l *Link, gone bool) {
@@ -216,7 +258,7 @@ func (f *family) linkLost6(l *Link, gone bool) {
 		link := f.infoOf(n).NextHops[0].Link
 		return link == l || link.Dead()
 	}
-	f.forEach(func(i *Info) bool { return i.uses(l) }, func(t *table, pfx netip.Prefix, n uint32) {
+	f.forEach(func(i *Info) bool { return i.NextHopID == 0 && i.uses(l) }, func(t *table, pfx netip.Prefix, n uint32) {
 		leaving := []uint32{n}
 		if group := f.group(n, nil); len(group) > 1 && !gone {
 			if slices.ContainsFunc(group, func(m uint32) bool { return !dead(m) }) {

@@ -25,6 +25,7 @@ type Spec struct {
 	HasMetrics bool
 	Multipath  bool // NextHops is a list though it may have one entry
 	Metrics    Metrics
+	NextHopID  uint32     // of a next-hop object, instead of NextHops; 0: none, in a delete any
 	PrefSrc    netip.Addr // invalid: none; in a delete any
 	NextHops   []NextHopSpec
 }
@@ -61,7 +62,7 @@ func (s *Spec) scope() Scope {
 	case TypeBroadcast, TypeMulticast, TypeAnycast:
 		return ScopeLink
 	case TypeUnicast, TypeUnspec:
-		if !s.multipath() && len(s.NextHops) == 1 && !s.NextHops[0].Gateway.IsValid() {
+		if s.NextHopID == 0 && !s.multipath() && len(s.NextHops) == 1 && !s.NextHops[0].Gateway.IsValid() {
 			return ScopeLink
 		}
 	}

@@ -27,6 +27,15 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 	f.resolved, f.hops = f.resolved[:0], f.hops[:0]
 	if f.af == IPv4 {
 		want.Scope = s.scope()
+	}
+	if s.NextHopID != 0 {
+		if err := f.object(s, &want); err != nil {
+			return nil, err
+		}
+		f.resolved = append(f.resolved, f.infos.intern(&want))
+		return f.resolved, nil
+	}
+	if f.af == IPv4 {
 		if err := f.hops4(s, &want); err != nil {
 			return nil, err
 		}
@@ -113,34 +122,47 @@ func (f *family) gateway4(hop *NextHop, scope Scope, table uint32) *Error {
 		return nil
 	}
 	device := hop.Link
-	for _, id := range [...]uint32{table, lookupOrder[0], lookupOrder[1], lookupOrder[2]} {
-		t := f.tables[tableKey{id: id}]
-		if t == nil {
-			continue
-		}
-		head, ok := t.heads.Lookup(hop.Gateway)
-		if !ok {
-			continue
-		}
-		if link := f.connected4(head, device); link != nil { // nearly always the connected route itself
-			hop.Link = link
+	if f.reach4(hop, device, table) {
+		return nil
+	}
+	for _, id := range f.asked {
+		if f.reach4(hop, device, id) {
 			return nil
-		}
-		for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 32)) {
-			if link := f.connected4(head, device); link != nil {
-				hop.Link = link
-				return nil
-			}
 		}
 	}
 	return &Error{Err: ErrGatewayUnreachable, Errno: syscall.ENETUNREACH, Kernel: "Nexthop has invalid gateway", Detail: hop.Gateway.String()}
+}
+
+// reach4 sets the link of a next hop whose gateway is reached by a route of the table.
+func (f *family) reach4(hop *NextHop, device *Link, table uint32) bool {
+	t := f.tables[tableKey{id: table}]
+	if t == nil {
+		return false
+	}
+	head, ok := t.heads.Lookup(hop.Gateway)
+	if !ok {
+		return false
+	}
+	link := f.connected4(head, device) // nearly always the connected route itself
+	if link == nil {
+		for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 32)) {
+			if link = f.connected4(head, device); link != nil {
+				break
+			}
+		}
+	}
+	if link == nil {
+		return false
+	}
+	hop.Link = link
+	return true
 }
 
 // connected4 returns the link of the first row from head on that reaches its destination without a gateway, by device if that is not nil.
 func (f *family) connected4(head uint32, device *Link) *Link {
 	for n := head; n != 0; n = f.rows.at(n).next {
 		info := f.infoOf(n)
-		if info.Scope < ScopeLink || len(info.NextHops) == 0 || info.Type != TypeUnicast && info.Type != TypeLocal {
+		if info.Scope < ScopeLink || len(info.NextHops) == 0 || info.Effect() != TypeUnicast && info.Type != TypeLocal {
 			continue
 		}
 		for i := range info.NextHops {
@@ -215,7 +237,7 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 			return nil
 		}
 	}
-	for _, id := range lookupOrder {
+	for _, id := range f.asked {
 		if link := f.connected6(hop, id); link != nil {
 			hop.Link = link
 			return nil
@@ -234,7 +256,7 @@ func (f *family) connected6(hop *NextHop, table uint32) *Link {
 		for n := head; n != 0; n = f.rows.at(n).next {
 			info := f.infoOf(n)
 			link := info.NextHops[0].Link
-			if info.Type.rejects() || info.hasGateway() {
+			if info.Effect().rejects() || info.hasGateway() {
 				return nil
 			}
 			if link.Up && (hop.Link == nil || hop.Link == link) {

@@ -11,6 +11,8 @@ type rules struct {
 	siblings bool
 	// warns: a delete that hardware refuses is reported to the requester.
 	warns bool
+	// routing is what the family's routing rules are at first.
+	routing []Rule
 	// everything is the prefix that contains all others.
 	everything netip.Prefix
 	// dumpOrder is the order in which the kernel lists prefixes; containerLast: a prefix comes after all that it contains, rather than only after those of its own address.
@@ -29,11 +31,11 @@ type rules struct {
 var (
 	rules4 = &rules{
 		warns: true, badSource: "Invalid prefsrc address", everything: netip.MustParsePrefix("0.0.0.0/0"), dumpOrder: dumpOrder4,
-		place: place4, selects: selects4,
+		routing: defaultRules4, place: place4, selects: selects4,
 	}
 	rules6 = &rules{
 		siblings: true, badSource: "Invalid source address", everything: netip.MustParsePrefix("::/0"), dumpOrder: dumpOrder6,
-		containerLast: true, defaultMetric: metricIPv6User, place: place6, selects: selects6,
+		routing: defaultRules6, containerLast: true, defaultMetric: metricIPv6User, place: place6, selects: selects6,
 	}
 )
 
@@ -93,7 +95,7 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 	}
 	end, alike := start, -1 // alike: the first of the same metric and kind
 	for ; end < len(f.list) && f.rows.at(f.list[end]).metric == metric; end++ {
-		if alike < 0 && f.infoOf(f.list[end]).hasGateway() == info.hasGateway() {
+		if alike < 0 && f.infoOf(f.list[end]).canBeSibling() == info.canBeSibling() {
 			alike = end
 		}
 	}
@@ -113,9 +115,9 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 			alike = start
 		}
 		p := placement{at: alike, removed: 1, id: f.rows.at(f.list[alike]).id, nlflags: NLReplace}
-		if f.infoOf(f.list[alike]).hasGateway() { // all siblings go
+		if f.infoOf(f.list[alike]).canBeSibling() { // all siblings go
 			p.removed = end - alike
-			p.purge = func(_ *row, i *Info) bool { return i.hasGateway() }
+			p.purge = func(_ *row, i *Info) bool { return i.canBeSibling() }
 		}
 		return p, nil
 	}
@@ -126,10 +128,10 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 	siblings := 0
 	for _, n := range f.list[start:end] {
 		have := f.infoOf(n)
-		if have.NextHops[0].Link == info.NextHops[0].Link && have.NextHops[0].Gateway == info.NextHops[0].Gateway {
-			return placement{}, errExists // rt6_duplicate_nexthop
+		if have.sameWay6(info) {
+			return placement{}, errExists
 		}
-		if have.hasGateway() && info.hasGateway() {
+		if have.canBeSibling() && info.canBeSibling() {
 			p.id = f.rows.at(n).id
 			siblings++
 		}
@@ -146,7 +148,7 @@ func (f *family) infoOf(n uint32) *Info { return f.infos.list[f.rows.at(n).info]
 func selects4(r *row, info *Info, s *Spec, device *Link) bool {
 	switch {
 	case r.tos != s.TOS,
-		s.Type != TypeUnspec && info.Type != s.Type,
+		s.Type != TypeUnspec && info.Effect() != s.Type,
 		s.HasScope && s.Scope != ScopeNowhere && info.Scope != s.Scope,
 		s.PrefSrc.IsValid() && info.PrefSrc != s.PrefSrc,
 		s.Protocol != 0 && info.Protocol != s.Protocol,
@@ -154,8 +156,13 @@ func selects4(r *row, info *Info, s *Spec, device *Link) bool {
 		s.HasMetrics && info.Metrics != s.Metrics:
 		return false
 	}
-	if len(s.NextHops) == 0 {
+	switch {
+	case s.NextHopID != 0:
+		return info.NextHopID == s.NextHopID
+	case len(s.NextHops) == 0:
 		return true
+	case info.NextHopID != 0:
+		return false
 	}
 	if !s.multipath() { // compared with the first next hop only
 		want := &s.NextHops[0]
@@ -180,8 +187,13 @@ func selects6(r *row, info *Info, s *Spec, device *Link) bool {
 	if len(s.NextHops) > 0 {
 		want = s.NextHops[0]
 	}
-	return (device == nil || info.NextHops[0].Link == device) &&
-		(!want.Gateway.IsValid() || info.NextHops[0].Gateway == want.Gateway) &&
-		(s.Metric == 0 || r.metric == s.Metric) &&
+	if info.NextHopID != 0 {
+		if s.NextHopID != 0 && s.NextHopID != info.NextHopID {
+			return false
+		}
+	} else if device != nil && info.NextHops[0].Link != device || want.Gateway.IsValid() && info.NextHops[0].Gateway != want.Gateway {
+		return false
+	}
+	return (s.Metric == 0 || r.metric == s.Metric) &&
 		(s.Protocol == 0 || info.Protocol == s.Protocol)
 }

@@ -90,11 +90,12 @@ const MaxNextHops = 256
 // Flags are the hardware flags of a route.
 type Flags uint8
 
-// Hardware flags: RTM_F_OFFLOAD, RTM_F_TRAP and RTM_F_OFFLOAD_FAILED.
+// Hardware flags: RTM_F_OFFLOAD, RTM_F_TRAP and RTM_F_OFFLOAD_FAILED, and one that the kernel does not have.
 const (
 	FlagOffload Flags = 1 << iota
 	FlagTrap
 	FlagOffloadFailed
+	FlagOlderEntry // with FlagOffloadFailed: hardware still follows an older route of the prefix
 )
 
 // States are the names of what a route's flags say, for counting. A route has at most one flag set.
@@ -116,17 +117,19 @@ func (f Flags) state() int {
 // Reason says why hardware failed.
 type Reason uint8
 
-// Reasons for FlagOffloadFailed.
+// Reasons for FlagOffloadFailed. With FlagTrap ReasonTableFull says that the next-hop group found no room.
 const (
-	ReasonNone        Reason = iota
-	ReasonTableFull          // no free row in the hardware table
-	ReasonInjected           // fail_route_offload is on
-	ReasonUnsupported        // the chip has no such entry
+	ReasonNone          Reason = iota
+	ReasonTableFull            // no free row in the hardware table
+	ReasonInjected             // fail_route_offload is on, or a fault rule said so
+	ReasonUnsupported          // the chip has no such entry
+	ReasonHardwareError        // a register write failed
+	reasonCount
 )
 
 // String returns the reason as metrics spell it.
 func (r Reason) String() string {
-	return [...]string{"none", "table_full", "injected", "unsupported"}[r]
+	return [...]string{"none", "table_full", "injected", "unsupported", "hardware_error"}[r]
 }
 
 // Verb is what a request does. The words and rules are the kernel's.
@@ -177,25 +180,49 @@ type NextHop struct {
 	Link    *Link
 	Weight  uint16 // 1 to 256
 	Onlink  bool
+
+	Neighbor *Neighbor // the gateway's; nil exactly where there is none
 }
 
 // Info is what a route says beyond its name: the kernel's fib_info. Infos are interned within a family, so two routes say the same
-// exactly if they point to the same Info. It is immutable.
+// exactly if they point to the same Info. It is immutable, but for the next hops of a next-hop object, which change with the object while both families are
+// locked; hardware, which holds no lock, learns of those by Hardware.NextHopChanged instead.
 type Info struct {
-	Type     Type
-	Protocol uint8
-	Scope    Scope
-	PrefSrc  netip.Addr // invalid where there is none
-	Metrics  Metrics
-	NextHops []NextHop // empty only for IPv4 rejecting types; one for each IPv6 row
+	Type      Type
+	Protocol  uint8
+	Scope     Scope
+	Multipath bool       // an IPv6 route whose object is a group, which is shown as a list also with one next hop
+	NextHopID uint32     // of the next-hop object that says where packets go; 0 for none
+	PrefSrc   netip.Addr // invalid where there is none
+	Metrics   Metrics
+	Drops     bool      // of a route with a next-hop object: the object is a blackhole; changes as NextHops do
+	NextHops  []NextHop // empty only for IPv4 rejecting types and blackhole objects; without an object one for each IPv6 row
 
 	index, refs uint32
 	key         string
 }
 
-// hasGateway reports whether the (first) next hop is a router, which for IPv6 decides whether the route can have siblings
-// (rt6_qualify_for_ecmp).
+// Effect is the type of the route as shown: that of one whose next-hop object drops packets is blackhole, whatever the route says.
+func (i *Info) Effect() Type {
+	if i.Drops {
+		return TypeBlackhole
+	}
+	return i.Type
+}
+
+// hasGateway reports whether the (first) next hop is a router.
 func (i *Info) hasGateway() bool { return len(i.NextHops) > 0 && i.NextHops[0].Gateway.IsValid() }
+
+// canBeSibling reports whether an IPv6 row can be part of a multipath route (rt6_qualify_for_ecmp).
+func (i *Info) canBeSibling() bool { return i.NextHopID == 0 && i.hasGateway() }
+
+// sameWay6 reports whether two IPv6 rows lead the same way (rt6_duplicate_nexthop).
+func (i *Info) sameWay6(o *Info) bool {
+	if i.NextHopID != 0 || o.NextHopID != 0 {
+		return i.NextHopID == o.NextHopID
+	}
+	return i.NextHops[0].Link == o.NextHops[0].Link && i.NextHops[0].Gateway == o.NextHops[0].Gateway
+}
 
 // uses reports whether a next hop leaves by the link.
 func (i *Info) uses(l *Link) bool {
@@ -228,6 +255,7 @@ type Route struct {
 	Generation uint64       // grows with every change of content
 	Info       *Info        // for an IPv6 multipath route that of the first sibling listed
 	Siblings   []Sibling    // of an IPv6 multipath route all, else empty
+	NextHop    *NextHopView // of a route with Info.NextHopID, unless the object is gone already
 }
 
 // String writes the route's name for logs and test failures.
@@ -244,12 +272,21 @@ const (
 	RouteReplaced
 	RouteDeleted
 	FlagsChanged
+	NextHopAdded
+	NextHopReplaced
+	NextHopDeleted
+	KindCount // how many kinds there are
 )
 
 // String returns the kind as metrics spell it.
 func (k Kind) String() string {
-	return [...]string{"route_added", "route_replaced", "route_deleted", "flags_changed"}[k]
+	return [...]string{
+		"route_added", "route_replaced", "route_deleted", "flags_changed", "next_hop_added", "next_hop_replaced", "next_hop_deleted",
+	}[k]
 }
+
+// AboutRoute reports whether events of this kind have a Route; the others have a NextHop.
+func (k Kind) AboutRoute() bool { return k < NextHopAdded }
 
 // Event is one change as watchers see it.
 type Event struct {
@@ -259,6 +296,7 @@ type Event struct {
 	Silent    bool   // the kernel tells nobody
 	Partial   bool   // RouteDeleted of some siblings; the others remain
 	Route     Route
+	NextHop   *NextHopView // of the kinds about next-hop objects, which have no Route but its Family
 }
 
 // Sink receives events. It is called with the family's lock held and must not block or call back.

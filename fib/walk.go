@@ -104,10 +104,16 @@ func (f *FIB) Walk(af Family, table uint32, within netip.Prefix) *Walk {
 }
 
 // Next reads the next piece and calls visit for each of its routes, with the lock held. It returns false at the end.
-func (w *Walk) Next(visit func(*Route)) (Chunk, bool) {
+func (w *Walk) Next(visit func(*Route)) (c Chunk, more bool) {
+	more = w.Audit(visit, func(read Chunk) { c = read })
+	return c, more
+}
+
+// Audit does what Next does and calls then, after the last route of the piece, with the lock still held.
+func (w *Walk) Audit(visit func(*Route), then func(Chunk)) (more bool) {
 	if len(w.stack) == 0 {
 		if len(w.tables) == 0 {
-			return Chunk{}, false
+			return false
 		}
 		w.stack = append(w.stack, Chunk{Table: w.tables[0].id, Source: w.tables[0].source, Block: w.within})
 		w.tables = w.tables[1:]
@@ -139,7 +145,8 @@ func (w *Walk) Next(visit func(*Route)) (Chunk, bool) {
 		f.visit(t, e.prefix, visit)
 	}
 	c.Revision = f.fib.sink.Head()
-	return c, true
+	then(c)
+	return true
 }
 
 func (w *Walk) pop() Chunk {

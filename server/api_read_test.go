@@ -107,7 +107,7 @@ func TestLookupRouteAnswersForOneAddress(t *testing.T) {
 			{&vasicv1.LookupRouteRequest{Address: "8.8.8.8"}, "0.0.0.0/0", 0, 254},
 			{&vasicv1.LookupRouteRequest{Address: "2001:db8:b:1::9"}, "2001:db8:b:1::/64", 1024, 254},
 			{&vasicv1.LookupRouteRequest{Address: "2001:db8:1::1"}, "2001:db8:1::1/128", 0, 255},
-			{&vasicv1.LookupRouteRequest{Address: "2001:db8:abcd::1"}, "2001:db8::/32", 1024, 253}, // default, after main
+			{&vasicv1.LookupRouteRequest{Address: "2001:db8:abcd::1", Table: 253}, "2001:db8::/32", 1024, 253}, // which no rule of IPv6 asks
 		} {
 			res, err := r.routes.LookupRoute(r.ctx(), c.req)
 			if err != nil {

@@ -45,6 +45,9 @@ func TestResourcesAreListedAsDevlinkDoes(t *testing.T) {
 			{Path: "IPv6/fib", Size: 50, Occupancy: proto.Uint64(6)},
 			{Path: "IPv6/fib-rules", Size: math.MaxUint64, Occupancy: proto.Uint64(2)},
 			{Path: "nexthops", Size: 0, Occupancy: proto.Uint64(0)},
+			{Path: "groups", Size: math.MaxUint64, Occupancy: proto.Uint64(2)},
+			{Path: "group-members", Size: math.MaxUint64, Occupancy: proto.Uint64(2)},
+			{Path: "hosts", Size: math.MaxUint64, Occupancy: proto.Uint64(2)},
 		}}
 		if !proto.Equal(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/server"
 )
 
@@ -42,6 +43,12 @@ type apiRig struct {
 	watches vasicv1.WatchServiceClient
 	chip    vasicv1.SwitchServiceClient
 	links   vasicv1.LinkServiceClient
+	hops    vasicv1.NextHopServiceClient
+	neighs  vasicv1.NeighborServiceClient
+	rules   vasicv1.RuleServiceClient
+	faults  vasicv1.FaultServiceClient
+	audits  vasicv1.AuditServiceClient
+	records vasicv1.RecordServiceClient
 }
 
 // apiPorts is what most tests start with: two links that are up.
@@ -83,6 +90,8 @@ func serveAPI(t testing.TB, s *server.Server) *apiRig {
 	r.cc = r.dial()
 	r.routes, r.watches = vasicv1.NewRouteServiceClient(r.cc), vasicv1.NewWatchServiceClient(r.cc)
 	r.chip, r.links = vasicv1.NewSwitchServiceClient(r.cc), vasicv1.NewLinkServiceClient(r.cc)
+	r.hops, r.neighs, r.rules = vasicv1.NewNextHopServiceClient(r.cc), vasicv1.NewNeighborServiceClient(r.cc), vasicv1.NewRuleServiceClient(r.cc)
+	r.faults, r.audits, r.records = vasicv1.NewFaultServiceClient(r.cc), vasicv1.NewAuditServiceClient(r.cc), vasicv1.NewRecordServiceClient(r.cc)
 	return r
 }
 
@@ -207,19 +216,24 @@ func (r *apiRig) add(routes ...*vasicv1.Route) {
 func (r *apiRig) list(filter *vasicv1.RouteFilter) []*vasicv1.Route {
 	r.t.Helper()
 	stream := must(r.routes.ListRoutes(r.ctx(), &vasicv1.ListRoutesRequest{Filter: filter}))(r.t)
-	var list []*vasicv1.Route
+	return listed(r.t, stream, (*vasicv1.ListRoutesResponse).GetRoutes)
+}
+
+// listed reads a streamed listing to its end.
+func listed[M, E any](t testing.TB, stream grpc.ServerStreamingClient[M], entries func(*M) []E) (list []E) {
+	t.Helper()
 	for {
 		res, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return list
 		}
 		if err != nil {
-			r.t.Fatal(err)
+			t.Fatal(err)
 		}
-		if len(res.Routes) == 0 {
-			r.t.Error("ListRoutes sent a message without a route")
+		if len(entries(res)) == 0 {
+			t.Error("a message of a listing is empty")
 		}
-		list = append(list, res.Routes...)
+		list = append(list, entries(res)...)
 	}
 }
 
@@ -275,7 +289,14 @@ func (r *apiRig) everything() string {
 	resources := must(r.chip.ListResources(r.ctx(), &vasicv1.ListResourcesRequest{}))(r.t)
 	links := must(r.links.ListLinks(r.ctx(), &vasicv1.ListLinksRequest{}))(r.t)
 	addresses := must(r.links.ListAddresses(r.ctx(), &vasicv1.ListAddressesRequest{}))(r.t)
-	all := []proto.Message{r.status(), settings, resources, links, addresses}
+	rules := must(r.rules.ListRules(r.ctx(), &vasicv1.ListRulesRequest{}))(r.t)
+	all := []proto.Message{r.status(), settings, resources, links, addresses, rules}
+	for _, n := range r.neighbors(&vasicv1.ListNeighborsRequest{}) {
+		all = append(all, n)
+	}
+	for _, n := range r.objects(&vasicv1.ListNextHopsRequest{}) {
+		all = append(all, n)
+	}
 	for _, route := range r.list(nil) {
 		all = append(all, route)
 	}
@@ -373,3 +394,7 @@ func wantEqual[E comparable](t testing.TB, what string, got, want []E) {
 func prefixNumber(i int) string { return fmt.Sprintf("198.%d.%d.0/24", i>>8, i&255) }
 
 func protoName(s string) protoreflect.Name { return protoreflect.Name(s) }
+
+func ptr[T any](v T) *T { return &v }
+
+const normalDistribution = asic.Normal

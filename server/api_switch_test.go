@@ -25,17 +25,29 @@ var settingPaths = func() (paths []string) {
 	return paths
 }()
 
+// settingsAtFirst are those of profile "switch".
+func settingsAtFirst() *vasicv1.Settings {
+	return &vasicv1.Settings{
+		ProgrammingLatency: durationpb.New(0), NeighborResolution: vasicv1.NeighborResolution_NEIGHBOR_RESOLUTION_AUTO, NeighborResolutionDelay: durationpb.New(0),
+		NexthopCompatMode: true, LatencyDistribution: vasicv1.LatencyDistribution_LATENCY_DISTRIBUTION_CONSTANT, LatencySpread: durationpb.New(0),
+		LatencyPerNextHop: durationpb.New(0),
+	}
+}
+
 func TestSettingsAreWhatWasSet(t *testing.T) {
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 		get := func() *vasicv1.Settings {
 			return must(r.chip.GetSettings(r.ctx(), &vasicv1.GetSettingsRequest{}))(t).Settings
 		}
-		if got, want := get(), (&vasicv1.Settings{ProgrammingLatency: durationpb.New(0)}); !proto.Equal(got, want) {
+		if got, want := get(), settingsAtFirst(); !proto.Equal(got, want) {
 			t.Errorf("at first: %v", got)
 		}
 		all := &vasicv1.Settings{
 			Ipv4NotifyOnFlagChange: 1, Ipv6NotifyOnFlagChange: 2, FailRouteOffload: true, FailRouteDelete: true, FailReload: true, DontAllowReload: true,
-			ProgrammingLatency: durationpb.New(time.Hour), Ipv6SkipNotifyOnDevDown: true,
+			ProgrammingLatency: durationpb.New(time.Hour), Ipv6SkipNotifyOnDevDown: true, Ipv4IgnoreRoutesWithLinkdown: true, Ipv6IgnoreRoutesWithLinkdown: true,
+			NeighborResolution: vasicv1.NeighborResolution_NEIGHBOR_RESOLUTION_MANUAL, NeighborResolutionDelay: durationpb.New(time.Minute), RetryFailed: true,
+			LatencyDistribution: vasicv1.LatencyDistribution_LATENCY_DISTRIBUTION_EXPONENTIAL, LatencySpread: durationpb.New(time.Second),
+			LatencyPerNextHop: durationpb.New(time.Hour), MaxOperationsPerSecond: math.MaxUint32,
 		}
 		for _, path := range settingPaths { // one after the other: the mask decides, not what else is said
 			before, after := get(), must(r.update(all, path))(t)
@@ -50,8 +62,7 @@ func TestSettingsAreWhatWasSet(t *testing.T) {
 		if got := must(r.update(all, settingPaths...))(t); !proto.Equal(got, all) {
 			t.Errorf("again, all: %v", got)
 		}
-		if got := must(r.update(&vasicv1.Settings{ProgrammingLatency: durationpb.New(0)}, settingPaths...))(t); got.FailReload || got.Ipv4NotifyOnFlagChange != 0 ||
-			got.ProgrammingLatency.AsDuration() != 0 || got.Ipv6SkipNotifyOnDevDown {
+		if got := must(r.update(settingsAtFirst(), settingPaths...))(t); !proto.Equal(got, settingsAtFirst()) {
 			t.Errorf("back: %v", got)
 		}
 	})
@@ -60,7 +71,9 @@ func TestSettingsAreWhatWasSet(t *testing.T) {
 func TestSettingsOfTheProfileNetdevsim(t *testing.T) {
 	inAPIBubble(t, server.Config{Profile: "netdevsim", NotifyIPv6: 2}, func(t *testing.T, r *apiRig) {
 		got := must(r.chip.GetSettings(r.ctx(), &vasicv1.GetSettingsRequest{}))(t).Settings
-		if want := (&vasicv1.Settings{ProgrammingLatency: durationpb.New(time.Millisecond), Ipv6NotifyOnFlagChange: 2}); !proto.Equal(got, want) {
+		want := settingsAtFirst()
+		want.ProgrammingLatency, want.Ipv6NotifyOnFlagChange = durationpb.New(time.Millisecond), 2
+		if !proto.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	})
@@ -91,6 +104,13 @@ func TestUpdateSettingsIsAllOrNothing(t *testing.T) {
 			"negative latency": {latency(durationpb.New(-1)), append(good, "programming_latency"), slow},
 			"endless latency":  {latency(&durationpb.Duration{Seconds: math.MaxInt64}), append(good, "programming_latency"), slow},
 			"broken latency":   {latency(&durationpb.Duration{Seconds: 1, Nanos: 1e9}), append(good, "programming_latency"), outOfRange("settings.programming_latency", "")},
+			"no resolution":    {latency(nil), append(good, "neighbor_resolution"), unknownEnum("settings.neighbor_resolution", "0")},
+			"resolution":       {&vasicv1.Settings{NeighborResolution: 3}, []string{"neighbor_resolution"}, unknownEnum("settings.neighbor_resolution", "3")},
+			"resolution delay": {&vasicv1.Settings{NeighborResolutionDelay: durationpb.New(2 * time.Hour)}, []string{"neighbor_resolution_delay"}, outOfRange("settings.neighbor_resolution_delay", "2h")},
+			"distribution":     {&vasicv1.Settings{LatencyDistribution: 5}, []string{"latency_distribution"}, unknownEnum("settings.latency_distribution", "5")},
+			"no distribution":  {latency(nil), append(good, "latency_distribution"), unknownEnum("settings.latency_distribution", "0")},
+			"spread":           {&vasicv1.Settings{LatencySpread: durationpb.New(-1)}, []string{"latency_spread"}, outOfRange("settings.latency_spread", "")},
+			"no per next hop":  {latency(nil), append(good, "latency_per_next_hop"), malformed("settings.latency_per_next_hop", "is missing")},
 			"no latency":       {latency(nil), append(good, "programming_latency"), malformed("settings.programming_latency", "is missing")},
 		} {
 			t, r := r.in(name)

@@ -156,7 +156,7 @@ func TestWatchRefusals(t *testing.T) {
 			"prefix with host bits":  {within("10.0.0.1/8"), hostBits("filter.within_prefix", "10.0.0.0/8")},
 			"protocol too large":     {&vasicv1.WatchRequest{Filter: &vasicv1.WatchFilter{Protocol: proto.Uint32(256)}}, outOfRange("filter.protocol", "256 is not between 0 and 255")},
 			"unspecified kind":       {kinds(0), unknownEnum("filter.kinds", "0")},
-			"unknown kind":           {kinds(1, 5), unknownEnum("filter.kinds", "5")},
+			"unknown kind":           {kinds(1, 8), unknownEnum("filter.kinds", "8")},
 			"negative kind":          {kinds(-1), unknownEnum("filter.kinds", "-1")},
 			"unspecified flag":       {&vasicv1.WatchRequest{Filter: &vasicv1.WatchFilter{Flags: []vasicv1.RouteFlag{0}}}, unknownEnum("filter.flags", "0")},
 			"unknown flag":           {&vasicv1.WatchRequest{Filter: &vasicv1.WatchFilter{Flags: []vasicv1.RouteFlag{5}}}, unknownEnum("filter.flags", "5")},

@@ -2,9 +2,6 @@ package server
 
 import (
 	"context"
-	"time"
-
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/asic"
@@ -17,93 +14,7 @@ type switchService struct {
 	s *Server
 }
 
-// MaxLatency is the longest time that programming one route can be set to take.
-const MaxLatency = time.Hour
-
 const maxSteps = 1_000_000
-
-func (sw switchService) settings() *vasicv1.Settings {
-	chip := sw.s.chip
-	return &vasicv1.Settings{
-		Ipv4NotifyOnFlagChange:  uint32(sw.s.fib.Notify(fib.IPv4)),
-		Ipv6NotifyOnFlagChange:  uint32(sw.s.fib.Notify(fib.IPv6)),
-		FailRouteOffload:        chip.Knob(asic.FailRouteOffload),
-		FailRouteDelete:         chip.Knob(asic.FailRouteDelete),
-		FailReload:              chip.Knob(asic.FailReload),
-		DontAllowReload:         chip.Knob(asic.DontAllowReload),
-		ProgrammingLatency:      durationpb.New(chip.Latency()),
-		Ipv6SkipNotifyOnDevDown: sw.s.fib.SkipNotifyOnDown(),
-
-		Ipv4IgnoreRoutesWithLinkdown: sw.s.fib.IgnoreLinkdown(fib.IPv4),
-		Ipv6IgnoreRoutesWithLinkdown: sw.s.fib.IgnoreLinkdown(fib.IPv6),
-	}
-}
-
-func (sw switchService) GetSettings(context.Context, *vasicv1.GetSettingsRequest) (*vasicv1.GetSettingsResponse, error) {
-	return &vasicv1.GetSettingsResponse{Settings: sw.settings()}, nil
-}
-
-func (sw switchService) UpdateSettings(_ context.Context, req *vasicv1.UpdateSettingsRequest) (*vasicv1.UpdateSettingsResponse, error) {
-	want, paths := req.GetSettings(), req.GetUpdateMask().GetPaths()
-	switch {
-	case want == nil:
-		return nil, malformed("settings", "is missing")
-	case len(paths) == 0:
-		return nil, malformed("update_mask", "is missing")
-	}
-	sw.s.settingsMu.Lock()
-	defer sw.s.settingsMu.Unlock()
-	var apply []func()
-	for _, path := range paths {
-		var bad *refusal
-		switch path {
-		case "ipv4_notify_on_flag_change":
-			apply, bad = sw.notify(apply, fib.IPv4, path, want.Ipv4NotifyOnFlagChange)
-		case "ipv6_notify_on_flag_change":
-			apply, bad = sw.notify(apply, fib.IPv6, path, want.Ipv6NotifyOnFlagChange)
-		case "fail_route_offload":
-			apply = append(apply, sw.knob(asic.FailRouteOffload, want.FailRouteOffload))
-		case "fail_route_delete":
-			apply = append(apply, sw.knob(asic.FailRouteDelete, want.FailRouteDelete))
-		case "fail_reload":
-			apply = append(apply, sw.knob(asic.FailReload, want.FailReload))
-		case "dont_allow_reload":
-			apply = append(apply, sw.knob(asic.DontAllowReload, want.DontAllowReload))
-		case "programming_latency":
-			d := want.ProgrammingLatency.AsDuration()
-			if want.ProgrammingLatency == nil {
-				bad = malformed("settings."+path, "is missing")
-			} else if want.ProgrammingLatency.CheckValid() != nil || d < 0 || d > MaxLatency {
-				bad = invalid(vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE, "settings."+path, "%v is not between 0 and %v", d, MaxLatency)
-			}
-			apply = append(apply, func() { sw.s.chip.SetLatency(d) })
-		case "ipv6_skip_notify_on_dev_down":
-			apply = append(apply, func() { sw.s.fib.SetSkipNotifyOnDown(want.Ipv6SkipNotifyOnDevDown) })
-		case "ipv4_ignore_routes_with_linkdown":
-			apply = append(apply, func() { sw.s.fib.SetIgnoreLinkdown(fib.IPv4, want.Ipv4IgnoreRoutesWithLinkdown) })
-		case "ipv6_ignore_routes_with_linkdown":
-			apply = append(apply, func() { sw.s.fib.SetIgnoreLinkdown(fib.IPv6, want.Ipv6IgnoreRoutesWithLinkdown) })
-		default:
-			bad = malformed("update_mask", "there is no setting %q", path)
-		}
-		if bad != nil {
-			return nil, bad
-		}
-	}
-	for _, set := range apply {
-		set()
-	}
-	return &vasicv1.UpdateSettingsResponse{Settings: sw.settings()}, nil
-}
-
-func (sw switchService) knob(k asic.Knob, on bool) func() { return func() { sw.s.chip.SetKnob(k, on) } }
-
-func (sw switchService) notify(apply []func(), family fib.Family, path string, value uint32) ([]func(), *refusal) {
-	if value > uint32(fib.NotifyFailures) {
-		return nil, outOfRange("settings."+path, uint64(value), 0, uint64(fib.NotifyFailures))
-	}
-	return append(apply, func() { sw.s.fib.SetNotify(family, fib.NotifySetting(value)) }), nil //nolint:gosec // checked above
-}
 
 func (sw switchService) GetStatus(context.Context, *vasicv1.GetStatusRequest) (*vasicv1.GetStatusResponse, error) {
 	chip, log := sw.s.chip.Stats(), sw.s.journal.log.Stats()
@@ -111,6 +22,7 @@ func (sw switchService) GetStatus(context.Context, *vasicv1.GetStatusRequest) (*
 		Version: sw.s.cfg.Version, Profile: sw.s.chip.Profile().Name, Epoch: sw.s.journal.log.Epoch(), Revision: log.Head, OldestRevision: log.Oldest,
 		Seed: sw.s.cfg.Seed, QueueLength: uint64(chip.QueueLength), QueueCapacity: uint64(chip.QueueCapacity), Paused: chip.Paused, //nolint:gosec // not negative
 		ReloadFailed: chip.ReloadFailed, Programmed: chip.Programmed, Watchers: uint64(log.Readers), //nolint:gosec // not negative
+		WaitingForRoom: uint64(chip.WaitingForRoom), UndeletedEntries: uint64(chip.Undeleted), //nolint:gosec // not negative
 	}
 	for _, family := range fib.Families {
 		counts := sw.s.fib.Counts(family)
@@ -157,8 +69,18 @@ func (sw switchService) UpdateResource(_ context.Context, req *vasicv1.UpdateRes
 	return nil, statusOf(asic.ErrNoResource)
 }
 
+// waiting carries out a call that waits for hardware: it takes effect when it begins, and others go on meanwhile.
+func waiting(ctx context.Context, s *Server, call func() (int, error)) (int, error) {
+	e := s.recorder.beginWaiting(ctx)
+	defer e.end(errPanicked, nil)
+	e.release()
+	n, err := call()
+	e.end(statusOf(err), nil)
+	return n, err
+}
+
 func (sw switchService) Reload(ctx context.Context, _ *vasicv1.ReloadRequest) (*vasicv1.ReloadResponse, error) {
-	n, err := sw.s.chip.Reload(ctx, sw.s.fib)
+	n, err := waiting(ctx, sw.s, func() (int, error) { return sw.s.chip.Reload(ctx, sw.s.fib) })
 	if err != nil {
 		return nil, statusOf(err)
 	}
@@ -169,7 +91,7 @@ func (sw switchService) Pause(ctx context.Context, _ *vasicv1.PauseRequest) (*va
 	if sw.s.isStopping() {
 		return nil, errShuttingDown
 	}
-	if err := sw.s.chip.Pause(ctx); err != nil {
+	if _, err := waiting(ctx, sw.s, func() (int, error) { return 0, sw.s.chip.Pause(ctx) }); err != nil {
 		return nil, statusOf(err)
 	}
 	return &vasicv1.PauseResponse{QueueLength: uint64(sw.s.chip.Stats().QueueLength)}, nil //nolint:gosec // not negative
@@ -179,7 +101,7 @@ func (sw switchService) Step(ctx context.Context, req *vasicv1.StepRequest) (*va
 	if req.Operations < 1 || req.Operations > maxSteps {
 		return nil, outOfRange("operations", uint64(req.Operations), 1, maxSteps)
 	}
-	n, err := sw.s.chip.Step(ctx, int(req.Operations))
+	n, err := waiting(ctx, sw.s, func() (int, error) { return sw.s.chip.Step(ctx, int(req.Operations)) })
 	if err != nil {
 		return nil, statusOf(err)
 	}
@@ -189,4 +111,34 @@ func (sw switchService) Step(ctx context.Context, req *vasicv1.StepRequest) (*va
 func (sw switchService) Resume(context.Context, *vasicv1.ResumeRequest) (*vasicv1.ResumeResponse, error) {
 	sw.s.chip.Resume()
 	return &vasicv1.ResumeResponse{}, nil
+}
+
+// Bounds of ListQueue.
+const (
+	defaultQueueItems = 1000
+	maxQueueItems     = 10000
+)
+
+func (sw switchService) ListQueue(_ context.Context, req *vasicv1.ListQueueRequest) (*vasicv1.ListQueueResponse, error) {
+	limit := int(req.Limit)
+	switch {
+	case req.Limit > maxQueueItems:
+		return nil, outOfRange("limit", uint64(req.Limit), 1, maxQueueItems)
+	case limit == 0:
+		limit = defaultQueueItems
+	}
+	items, total := sw.s.chip.Queue(limit)
+	res := &vasicv1.ListQueueResponse{QueueLength: uint64(total)} //nolint:gosec // not negative
+	for i := range items {
+		it := &items[i]
+		m := &vasicv1.QueueItem{
+			Operation: it.Operation, Table: it.Table, Generations: it.Generations, Subject: it.Subject, InFlight: it.InFlight, Stalled: it.Stalled,
+			AcceptedUnixNanos: it.Accepted,
+		}
+		if it.Prefix.IsValid() {
+			m.Prefix = it.Prefix.String()
+		}
+		res.Items = append(res.Items, m)
+	}
+	return res, nil
 }

@@ -15,6 +15,7 @@ import (
 // encoder turns views of routes into wire bytes without allocating: the messages that it fills are its own, and their strings lie in
 // one buffer, both used again by the next call. It is for one goroutine, and must be called with a lock that keeps the links as they are.
 type encoder struct {
+	fib     *fib.FIB // asked whether routes show the next hops of their objects
 	event   vasicv1.Event
 	route   vasicv1.Route
 	metrics vasicv1.RouteMetrics
@@ -27,10 +28,14 @@ type encoder struct {
 
 // appendEvent appends the event as a repeated field of that number.
 func (e *encoder) appendEvent(dst []byte, field protowire.Number, ev *fib.Event, revision uint64, unixNanos int64) []byte {
-	e.fill(&ev.Route)
 	e.event.Revision = revision
 	e.event.Kind = vasicv1.EventKind(ev.Kind) + vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED
-	e.event.Route = &e.route
+	if ev.Kind.AboutRoute() {
+		e.fill(&ev.Route)
+		e.event.Route, e.event.NextHopObject = &e.route, nil
+	} else {
+		e.event.Route, e.event.NextHopObject = nil, nextHopObjectMessage(ev.NextHop)
+	}
 	e.event.NetlinkFlags = uint32(ev.NLFlags)
 	e.event.Requested, e.event.Silent, e.event.Partial = ev.Requested, ev.Silent, ev.Partial
 	e.event.UnixNanos = unixNanos
@@ -122,7 +127,7 @@ func (e *encoder) fill(r *fib.Route) {
 	e.metric = r.Metric
 	m.Metric = &e.metric
 	m.Tos = uint32(r.TOS)
-	m.Type = vasicv1.RouteType(info.Type)
+	m.Type = vasicv1.RouteType(info.Effect())
 	m.Protocol = uint32(info.Protocol)
 	e.scope = uint32(info.Scope)
 	m.Scope = &e.scope
@@ -141,11 +146,18 @@ func (e *encoder) fill(r *fib.Route) {
 	m.Id, m.Generation = r.ID, r.Generation
 	m.Offload, m.Trap, m.OffloadFailed = flags(r.Flags)
 	m.FailureReason = vasicv1.FailureReason(r.Reason)
-	if len(r.Siblings) == 0 {
+	m.OlderInHardware = r.Flags&fib.FlagOlderEntry != 0
+	m.NextHopId, m.NextHopObject, m.Multipath = info.NextHopID, nil, info.Multipath
+	if r.NextHop != nil {
+		m.NextHopObject = nextHopObjectMessage(r.NextHop)
+	}
+	switch {
+	case info.NextHopID != 0 && !e.fib.NextHopCompat():
+	case len(r.Siblings) == 0:
 		for i := range info.NextHops {
 			e.addHop(r.Family, info, i, r.Flags)
 		}
-	} else {
+	default:
 		for i := range r.Siblings {
 			s := &r.Siblings[i]
 			h := e.addHop(r.Family, s.Info, 0, s.Flags)
@@ -159,7 +171,7 @@ func flags(f fib.Flags) (offload, trap, failed bool) {
 	return f&fib.FlagOffload != 0, f&fib.FlagTrap != 0, f&fib.FlagOffloadFailed != 0
 }
 
-// addHop appends a next hop. It is in the hardware adjacency exactly if its route is offloaded, it has a gateway, and its link can be used.
+// addHop appends a next hop. It is in the hardware adjacency exactly if its route is offloaded and hardware forwards to its gateway.
 func (e *encoder) addHop(family fib.Family, info *fib.Info, n int, route fib.Flags) *vasicv1.NextHop {
 	nh := &info.NextHops[n]
 	var h *vasicv1.NextHop
@@ -177,7 +189,7 @@ func (e *encoder) addHop(family fib.Family, info *fib.Info, n int, route fib.Fla
 	h.Weight = uint32(nh.Weight)
 	h.Onlink = nh.Onlink
 	h.Dead, h.Linkdown = info.HopState(family, n)
-	h.Offload = route&fib.FlagOffload != 0 && nh.Gateway.IsValid() && !h.Linkdown
+	h.Offload = route&fib.FlagOffload != 0 && nh.Neighbor != nil && nh.Neighbor.Offloaded()
 	h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed = false, false, false
 	e.hops = append(e.hops, h)
 	return h

@@ -83,6 +83,8 @@ func errnoName(e syscall.Errno) string {
 		return "EADDRNOTAVAIL"
 	case syscall.EIO:
 		return "EIO"
+	case syscall.ENOSPC:
+		return "ENOSPC"
 	}
 	return ""
 }
@@ -104,12 +106,21 @@ var wire = []struct {
 	{fib.ErrAddressExists, codes.AlreadyExists, vasicv1.ErrorReason_ERROR_REASON_ADDRESS_EXISTS},
 	{fib.ErrAddressNotFound, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_ADDRESS_NOT_FOUND},
 	{fib.ErrAddressNotLocal, codes.FailedPrecondition, vasicv1.ErrorReason_ERROR_REASON_ADDRESS_NOT_LOCAL},
+	{fib.ErrNeighborExists, codes.AlreadyExists, vasicv1.ErrorReason_ERROR_REASON_NEIGHBOR_EXISTS},
+	{fib.ErrNeighborNotFound, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_NEIGHBOR_NOT_FOUND},
+	{fib.ErrNextHopExists, codes.AlreadyExists, vasicv1.ErrorReason_ERROR_REASON_NEXT_HOP_EXISTS},
+	{fib.ErrNextHopNotFound, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_NEXT_HOP_NOT_FOUND},
+	{fib.ErrRuleExists, codes.AlreadyExists, vasicv1.ErrorReason_ERROR_REASON_RULE_EXISTS},
+	{fib.ErrRuleNotFound, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_RULE_NOT_FOUND},
 	{fib.ErrInvalid, codes.InvalidArgument, vasicv1.ErrorReason_ERROR_REASON_MALFORMED},
 	{asic.ErrTableFull, codes.ResourceExhausted, vasicv1.ErrorReason_ERROR_REASON_TABLE_FULL},
 	{asic.ErrReloadForbidden, codes.FailedPrecondition, vasicv1.ErrorReason_ERROR_REASON_RELOAD_FORBIDDEN},
 	{asic.ErrReloadFailed, codes.FailedPrecondition, vasicv1.ErrorReason_ERROR_REASON_RELOAD_FAILED},
 	{asic.ErrNotPaused, codes.FailedPrecondition, vasicv1.ErrorReason_ERROR_REASON_NOT_PAUSED},
 	{asic.ErrNoResource, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_RESOURCE_NOT_FOUND},
+	{asic.ErrUnsupported, codes.FailedPrecondition, vasicv1.ErrorReason_ERROR_REASON_UNSUPPORTED},
+	{asic.ErrFaultNotFound, codes.NotFound, vasicv1.ErrorReason_ERROR_REASON_FAULT_NOT_FOUND},
+	{asic.ErrTooManyFaults, codes.ResourceExhausted, vasicv1.ErrorReason_ERROR_REASON_OUT_OF_RANGE},
 	{asic.ErrStopped, codes.Unavailable, vasicv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN},
 	{notifier.ErrClosed, codes.Unavailable, vasicv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN},
 }
@@ -168,6 +179,12 @@ func invalid(reason vasicv1.ErrorReason, field, format string, args ...any) *ref
 	}
 }
 
+// kernelSays adds the kernel's words.
+func kernelSays(r *refusal, words string) *refusal {
+	r.kernel = words
+	return r
+}
+
 func malformed(field, format string, args ...any) *refusal {
 	return invalid(vasicv1.ErrorReason_ERROR_REASON_MALFORMED, field, format, args...)
 }
@@ -182,4 +199,8 @@ func unknownEnum(field string, value int32) *refusal {
 
 var errShuttingDown = &refusal{
 	code: codes.Unavailable, reason: vasicv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN, message: "the switch is stopping",
+}
+
+var errRecordingTooSlow = &refusal{
+	code: codes.OutOfRange, reason: vasicv1.ErrorReason_ERROR_REASON_REVISION_COMPACTED, message: "calls came faster than the recording was read",
 }

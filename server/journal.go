@@ -18,9 +18,11 @@ const (
 	fieldWatchSnapshot  protowire.Number = 3 // WatchResponse.snapshot
 	fieldSnapshotRoutes protowire.Number = 1 // Snapshot.routes
 	fieldListRoutes     protowire.Number = 1 // ListRoutesResponse.routes
+	fieldRecordEvents   protowire.Number = 3 // RecordResponse.events
+	fieldEventRevision  protowire.Number = 1 // Event.revision
 )
 
-// meta is what filters and snapshots need to know of an event. It has no pointers.
+// meta is what filters and snapshots need to know of an event. It has no pointers. Of an event about a next-hop object only revision, family and kind are set.
 type meta struct {
 	revision uint64
 	addr     [16]byte
@@ -44,8 +46,9 @@ func (m *meta) prefix() netip.Prefix {
 // journal is the FIB's sink: it encodes each event once into the log, as WatchResponse.events, so that a run of events is a message.
 type journal struct {
 	log     *notifier.Log[meta]
-	encoder encoder          // used only with the log's lock held, while it encodes
-	counts  [4]atomic.Uint64 // events published, by kind
+	told    func()                       // called after each publication; must not block
+	encoder encoder                      // used only with the log's lock held, while it encodes
+	counts  [fib.KindCount]atomic.Uint64 // events published, by kind
 
 	mu      sync.Mutex // guards sources; a leaf lock
 	sources map[netip.Prefix]uint32
@@ -53,6 +56,7 @@ type journal struct {
 
 func newJournal(epoch uint64, capacityBytes int) *journal {
 	return &journal{
+		told:    func() {},
 		log:     notifier.New[meta](notifier.Config{Epoch: epoch, CapacityBytes: capacityBytes}),
 		sources: make(map[netip.Prefix]uint32),
 	}
@@ -64,6 +68,7 @@ func (j *journal) Head() uint64 { return j.log.Head() }
 // Publish implements fib.Sink.
 func (j *journal) Publish(events []fib.Event) uint64 {
 	now := time.Now().UnixNano()
+	defer j.told()
 	return j.log.Append(len(events), func(i int, revision uint64, dst []byte) ([]byte, meta) {
 		ev := &events[i]
 		j.counts[ev.Kind].Add(1)
@@ -73,6 +78,9 @@ func (j *journal) Publish(events []fib.Event) uint64 {
 
 func (j *journal) metaOf(ev *fib.Event, revision uint64) meta {
 	r := &ev.Route
+	if !ev.Kind.AboutRoute() {
+		return meta{revision: revision, family: r.Family, kind: ev.Kind}
+	}
 	return meta{
 		revision: revision, addr: r.Prefix.Addr().As16(), bits: uint8(r.Prefix.Bits()), table: r.Table, source: j.sourceNumber(r.Source), family: r.Family, //nolint:gosec // at most 128
 		kind: ev.Kind, protocol: r.Info.Protocol, flags: r.Flags,

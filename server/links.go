@@ -19,15 +19,19 @@ type linkService struct {
 
 const (
 	linkTypeDummy    = "dummy"
+	linkTypeVRF      = "vrf"
 	linkTypeLoopback = "loopback"
 	loopbackName     = "lo"
 	maxLinkName      = 15 // IFNAMSIZ less the closing 0
 )
 
 func linkMessage(l fib.LinkInfo) *vasicv1.Link {
-	m := &vasicv1.Link{Name: l.Name, Index: l.Index, Type: linkTypeDummy, Up: l.Up, Carrier: l.Carrier}
-	if l.Loopback {
+	m := &vasicv1.Link{Name: l.Name, Index: l.Index, Type: linkTypeDummy, Up: l.Up, Carrier: l.Carrier, Table: l.Table, Master: l.Master}
+	switch {
+	case l.Loopback:
 		m.Type = linkTypeLoopback
+	case l.Kind == fib.LinkVRF:
+		m.Type = linkTypeVRF
 	}
 	return m
 }
@@ -80,10 +84,18 @@ func (ls linkService) CreateLink(_ context.Context, req *vasicv1.CreateLinkReque
 	if bad := checkLinkName("link.name", req.GetLink().GetName()); bad != nil {
 		return nil, bad
 	}
-	if kind := req.Link.Type; kind != "" && kind != linkTypeDummy {
-		return nil, malformed("link.type", "%q is not %q", kind, linkTypeDummy)
+	kind := fib.LinkDummy
+	switch m := req.Link; {
+	case m.Type == linkTypeVRF && m.Table == 0:
+		return nil, kernelSays(malformed("link.table", "is missing"), "VRF table id is missing")
+	case m.Type == linkTypeVRF:
+		kind = fib.LinkVRF
+	case m.Type != "" && m.Type != linkTypeDummy:
+		return nil, malformed("link.type", "%q is neither %q nor %q", m.Type, linkTypeDummy, linkTypeVRF)
+	case m.Table != 0:
+		return nil, malformed("link.table", "is for links of type %q", linkTypeVRF)
 	}
-	l, err := ls.s.fib.AddLink(strings.Clone(req.Link.Name))
+	l, err := ls.s.fib.AddLink(strings.Clone(req.Link.Name), kind, req.Link.Table)
 	if err != nil {
 		return nil, statusOf(err)
 	}
@@ -102,20 +114,30 @@ func (ls linkService) UpdateLink(_ context.Context, req *vasicv1.UpdateLinkReque
 		return nil, bad
 	}
 	var up, carrier *bool
+	var master *string
 	for _, path := range req.GetUpdateMask().GetPaths() {
 		switch path {
 		case "up":
 			up = &req.Link.Up
 		case "carrier":
 			carrier = &req.Link.Carrier
+		case "master":
+			master = &req.Link.Master
 		default:
-			return nil, malformed("update_mask", "%q is not \"up\" or \"carrier\"", path)
+			return nil, malformed("update_mask", "%q is not \"up\", \"carrier\" or \"master\"", path)
 		}
 	}
-	if up == nil && carrier == nil {
+	if up == nil && carrier == nil && master == nil {
 		return nil, malformed("update_mask", "is missing")
 	}
-	l, err := ls.s.fib.SetLink(req.Link.Name, up, carrier)
+	var l fib.LinkInfo
+	var err error
+	if master != nil { // first, as do_setlink does
+		l, err = ls.s.fib.SetLinkMaster(req.Link.Name, *master)
+	}
+	if err == nil && (up != nil || carrier != nil) {
+		l, err = ls.s.fib.SetLink(req.Link.Name, up, carrier)
+	}
 	if err != nil {
 		return nil, statusOf(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/fib"
 	"github.com/vasic-project/vasic/server"
 )
@@ -265,10 +266,17 @@ the Go runtime (` + "`go_…`" + `) and the process (` + "`process_…`" + `).
 
 func TestMetricsAreDocumented(t *testing.T) {
 	const file = "../docs/metrics.md"
-	all := map[string]uint64{"IPv4/fib": 100, "IPv4/fib-rules": 100, "IPv6/fib": 100, "IPv6/fib-rules": 100, "nexthops": 100} // so that all have a size
-	s, err := server.New(server.Config{Resources: all})
+	all := map[string]uint64{} // so that all have a size
+	for _, path := range asic.ResourcePaths {
+		all[path] = 100
+	}
+	profile := must(asic.LoadProfile(strings.NewReader("name: all\nmemory:\n  size: 100\n  tables: [IPv4/fib, IPv6/fib]\n")))(t)
+	s, err := server.New(server.Config{ChipProfile: profile, Resources: all, AuditInterval: time.Hour})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for r := (&apiRig{t: t, s: s}); r.scrape()["vasic_audit_timestamp_seconds"] == 0; {
+		time.Sleep(time.Millisecond)
 	}
 	page, names := metricsPage(t, s.Registry())
 	if err := s.Stop(t.Context()); err != nil {

@@ -25,6 +25,7 @@ const (
 type modifyStream struct {
 	s      *Server
 	stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]
+	number uint64        // among the streams of the switch
 	wake   chan struct{} // has room for one: there is something to send, or the end was reached
 
 	// Owned by the reading goroutine.
@@ -71,7 +72,7 @@ func (m *modifyStream) signal() {
 }
 
 func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]) error {
-	m := &modifyStream{s: r.s, stream: stream, wake: make(chan struct{}, 1)}
+	m := &modifyStream{s: r.s, stream: stream, number: r.s.recorder.stream.Add(1), wake: make(chan struct{}, 1)}
 	go m.read()
 	for {
 		select {
@@ -156,7 +157,7 @@ func (m *modifyStream) readAll() error {
 		if err := m.room(); err != nil {
 			return statusOf(err)
 		}
-		m.apply(msg.Operations)
+		m.apply(msg)
 	}
 }
 
@@ -189,7 +190,8 @@ type parsed struct {
 }
 
 // apply carries out the operations of one message in order and answers them. Runs of one family share a lock.
-func (m *modifyStream) apply(ops []*vasicv1.RouteOperation) {
+func (m *modifyStream) apply(msg *vasicv1.ModifyRoutesRequest) {
+	ops := msg.Operations
 	n := len(ops)
 	m.requests, m.answers, m.parsed = resize(m.requests, n), resize(m.answers, n), resize(m.parsed, n)
 	m.parser.reset()
@@ -205,6 +207,8 @@ func (m *modifyStream) apply(ops []*vasicv1.RouteOperation) {
 	m.mu.Lock()
 	m.waiting += len(b.ids)
 	m.mu.Unlock()
+	e := m.s.recorder.begin(vasicv1.RouteService_ModifyRoutes_FullMethodName, m.number, msg)
+	defer e.end(errPanicked, nil)
 	for start := 0; start < n; {
 		end := start + 1
 		if m.parsed[start].bad == nil {
@@ -215,7 +219,21 @@ func (m *modifyStream) apply(ops []*vasicv1.RouteOperation) {
 		}
 		start = end
 	}
+	e.end(nil, m.refused(&e))
 	m.answer(b, ops)
+}
+
+// refused lists the operations of the message that were refused, for a recording.
+func (m *modifyStream) refused(e *effect) (list []uint32) {
+	if e.call == nil {
+		return nil
+	}
+	for i := range m.parsed {
+		if m.parsed[i].bad != nil || m.answers[i].Err != nil {
+			list = append(list, uint32(i)) //nolint:gosec // bounded by MaxBatchOperations
+		}
+	}
+	return list
 }
 
 // resize returns a slice of n elements, s if it is large enough.

@@ -39,7 +39,7 @@ func (s *Server) options() []grpc.ServerOption {
 	recovered := recovery.WithRecoveryHandlerContext(s.panicked)
 	return append([]grpc.ServerOption{
 		grpc.ForceServerCodecV2(codec.Codec{}),
-		grpc.ChainUnaryInterceptor(s.metrics.grpc.UnaryServerInterceptor(), logging.UnaryServerInterceptor(logger, logOptions...), recovery.UnaryServerInterceptor(recovered)),
+		grpc.ChainUnaryInterceptor(s.metrics.grpc.UnaryServerInterceptor(), logging.UnaryServerInterceptor(logger, logOptions...), recovery.UnaryServerInterceptor(recovered), s.recorder.unary),
 		grpc.ChainStreamInterceptor(s.endForeignStreams, s.metrics.grpc.StreamServerInterceptor(), logging.StreamServerInterceptor(logger, logOptions...), recovery.StreamServerInterceptor(recovered)),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageBytes),

@@ -45,7 +45,7 @@ func (p *parser) spec(r *vasicv1.Route, s *fib.Spec) (fib.Family, *refusal) {
 		return 0, err
 	}
 	family := fib.FamilyOf(pfx.Addr())
-	*s = fib.Spec{Table: r.Table, Prefix: pfx, Multipath: r.Multipath, HasScope: r.Scope != nil}
+	*s = fib.Spec{Table: r.Table, Prefix: pfx, NextHopID: r.NextHopId, Multipath: r.Multipath, HasScope: r.Scope != nil}
 	if s.Table == 0 {
 		s.Table = fib.TableMain
 	}
@@ -71,6 +71,10 @@ func (p *parser) spec(r *vasicv1.Route, s *fib.Spec) (fib.Family, *refusal) {
 		return 0, unknownEnum("route.type", int32(r.Type))
 	case len(r.NextHops) > fib.MaxNextHops:
 		return 0, outOfRange("route.next_hops", uint64(len(r.NextHops)), 0, fib.MaxNextHops)
+	case r.NextHopId != 0 && len(r.NextHops) > 0:
+		bad := malformed("route.next_hop_id", "does not go with next_hops")
+		bad.kernel = "Nexthop specification and nexthop id are mutually exclusive"
+		return 0, bad
 	}
 	s.TOS, s.Protocol, s.Type = uint8(r.Tos), uint8(r.Protocol), fib.Type(r.Type) //nolint:gosec // checked above
 	if r.Scope != nil {

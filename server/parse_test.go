@@ -49,7 +49,7 @@ func FuzzOperation(f *testing.F) {
 		}
 		spec := &requests[0].Spec
 		err = s.fib.Get(spec.Table, spec.Prefix, spec.Source, spec.TOS, nil, func(v *fib.Route) {
-			again := new(encoder).message(v)
+			again := (&encoder{fib: s.fib}).message(v)
 			var second fib.Request
 			if _, bad := p.operation(op.Action, again, &second); bad != nil {
 				t.Errorf("the route that came of it is refused: %v\n%v", bad, again)

@@ -48,8 +48,11 @@ func (r routeService) ModifyRoute(ctx context.Context, req *vasicv1.ModifyRouteR
 		return nil, statusOf(err)
 	}
 	answers := make([]fib.Answer, 1)
+	e := r.s.recorder.beginWaiting(ctx)
+	defer e.end(errPanicked, nil)
 	r.s.fib.Modify(family, requests, answers)
 	a := &answers[0]
+	e.end(statusOf(a.Err), nil) // how long the client waits for hardware is not for the recording
 	if a.Err != nil {
 		return nil, statusOf(a.Err)
 	}
@@ -100,7 +103,7 @@ func (r routeService) GetRoute(_ context.Context, req *vasicv1.GetRouteRequest) 
 	}
 	res := &vasicv1.GetRouteResponse{}
 	err := r.s.fib.Get(table, pfx, source, uint8(req.Tos), req.Metric, func(v *fib.Route) { //nolint:gosec // checked above
-		res.Route = new(encoder).message(v)
+		res.Route = (&encoder{fib: r.s.fib}).message(v)
 	})
 	return res, statusOf(err)
 }
@@ -115,7 +118,7 @@ func (r routeService) LookupRoute(_ context.Context, req *vasicv1.LookupRouteReq
 	}
 	res := &vasicv1.LookupRouteResponse{}
 	err := r.s.fib.Lookup(addr, req.Table, uint8(req.Tos), func(v *fib.Route) { //nolint:gosec // checked above
-		res.Route = new(encoder).message(v)
+		res.Route = (&encoder{fib: r.s.fib}).message(v)
 	})
 	return res, statusOf(err)
 }
@@ -125,7 +128,7 @@ func (r routeService) ListRoutes(req *vasicv1.ListRoutesRequest, stream grpc.Ser
 	if bad != nil {
 		return bad
 	}
-	out := pieces{field: fieldListRoutes}
+	out := pieces{encoder: encoder{fib: r.s.fib}, field: fieldListRoutes}
 	send := func(routes []byte) error { return stream.SendMsg(codec.Raw{routes}) }
 	for _, w := range f.walks(r.s.fib) {
 		if err := out.stream(stream.Context(), w, f.matches, func(*fib.Chunk) {}, send); err != nil {
@@ -148,6 +151,18 @@ func (r routeService) FlushRoutes(ctx context.Context, req *vasicv1.FlushRoutesR
 			message: "filter: selects every route; name at least a family, a table or a prefix",
 		}
 	}
+	if err := r.s.reserve(ctx); err != nil {
+		return nil, statusOf(err)
+	}
+	e := r.s.recorder.beginWaiting(ctx)
+	defer e.end(errPanicked, nil)
+	res, err := r.flush(ctx, f, &e)
+	e.end(err, nil)
+	return res, err
+}
+
+// flush deletes the routes that are selected.
+func (r routeService) flush(ctx context.Context, f *routeFilter, e *effect) (*vasicv1.FlushRoutesResponse, error) {
 	res := &vasicv1.FlushRoutesResponse{Revision: r.s.journal.Head()}
 	for _, w := range f.walks(r.s.fib) {
 		for {
@@ -165,7 +180,10 @@ func (r routeService) FlushRoutes(ctx context.Context, req *vasicv1.FlushRoutesR
 			if len(requests) == 0 {
 				continue
 			}
-			if err := r.s.reserve(ctx); err != nil {
+			e.release()
+			err := r.s.reserve(ctx)
+			e.goOn()
+			if err != nil {
 				return nil, statusOf(err)
 			}
 			answers := make([]fib.Answer, len(requests))
@@ -185,8 +203,11 @@ func (r routeService) FlushRoutes(ctx context.Context, req *vasicv1.FlushRoutesR
 func selector(v *fib.Route) fib.Spec {
 	info := v.Info
 	s := fib.Spec{
-		Table: v.Table, Prefix: v.Prefix, Source: v.Source, Metric: v.Metric, TOS: v.TOS, Type: info.Type, Protocol: info.Protocol,
+		Table: v.Table, Prefix: v.Prefix, Source: v.Source, Metric: v.Metric, TOS: v.TOS, Type: info.Effect(), Protocol: info.Protocol,
 		Scope: info.Scope, HasScope: true, PrefSrc: info.PrefSrc, Metrics: info.Metrics, HasMetrics: true,
+	}
+	if s.NextHopID = info.NextHopID; s.NextHopID != 0 {
+		return s
 	}
 	add := func(nh *fib.NextHop) {
 		s.NextHops = append(s.NextHops, fib.NextHopSpec{Gateway: nh.Gateway, Device: nh.Link.Name, Weight: nh.Weight, Onlink: nh.Onlink})
@@ -232,7 +253,7 @@ func parseRouteFilter(req *vasicv1.RouteFilter) (f *routeFilter, bad *refusal) {
 		if *p.to, bad = parsePrefix(p.field, p.text); bad != nil {
 			return nil, bad
 		}
-		f.families = slices.DeleteFunc(f.families, func(af fib.Family) bool { return af != fib.FamilyOf(p.to.Addr()) })
+		f.families = oneFamily(f.families, *p.to)
 	}
 	for _, a := range []struct {
 		field, text string
@@ -274,6 +295,11 @@ func parseFamily(field string, family vasicv1.Family) ([]fib.Family, *refusal) {
 	return nil, unknownEnum(field, int32(family))
 }
 
+// oneFamily leaves only the family of a prefix.
+func oneFamily(families []fib.Family, pfx netip.Prefix) []fib.Family {
+	return slices.DeleteFunc(families, func(af fib.Family) bool { return af != fib.FamilyOf(pfx.Addr()) })
+}
+
 // flagFilter selects by flags; the zero value selects all.
 type flagFilter struct {
 	any  fib.Flags
@@ -305,7 +331,7 @@ func (f flagFilter) matches(flags fib.Flags) bool {
 // empty reports whether the filter selects everything.
 func (f *routeFilter) empty() bool {
 	return f.Family == 0 && f.Table == 0 && !f.exact.IsValid() && !f.within.IsValid() && !f.covers.IsValid() && f.Protocol == nil && f.Type == 0 &&
-		f.Scope == nil && f.Device == "" && !f.gateway.IsValid() && f.Tos == nil && f.Metric == nil && !f.prefsrc.IsValid() && f.flags == flagFilter{}
+		f.Scope == nil && f.Device == "" && !f.gateway.IsValid() && f.Tos == nil && f.Metric == nil && !f.prefsrc.IsValid() && f.flags == flagFilter{} && f.NextHopId == 0
 }
 
 // walks returns the walks that see every route the filter can select.
@@ -327,11 +353,12 @@ func (f *routeFilter) matches(v *fib.Route) bool {
 		f.within.IsValid() && (v.Prefix.Bits() < f.within.Bits() || !f.within.Contains(v.Prefix.Addr())),
 		f.covers.IsValid() && (v.Prefix.Bits() > f.covers.Bits() || !v.Prefix.Contains(f.covers.Addr())),
 		f.Protocol != nil && uint32(info.Protocol) != *f.Protocol,
-		f.Type != 0 && info.Type != fib.Type(f.Type), //nolint:gosec // checked when parsed
+		f.Type != 0 && info.Effect() != fib.Type(f.Type), //nolint:gosec // checked when parsed
 		f.Scope != nil && uint32(info.Scope) != *f.Scope,
 		f.Tos != nil && uint32(v.TOS) != *f.Tos,
 		f.Metric != nil && v.Metric != *f.Metric,
 		f.prefsrc.IsValid() && info.PrefSrc != f.prefsrc,
+		f.NextHopId != 0 && info.NextHopID != f.NextHopId,
 		!f.flags.matches(v.Flags):
 		return false
 	}

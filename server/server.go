@@ -40,17 +40,26 @@ type Link struct {
 
 // Config says what switch to make. The zero value is a switch of profile "switch" with link lo only, which is down.
 type Config struct {
-	Profile            string            // "switch" (also for "") or "netdevsim"
-	Seed               uint64            // of all chance
-	Epoch              uint64            // names this life of the switch to watchers; 0: a random one
-	QueueCapacity      int               // operations waiting for hardware before requests are held back; 0: asic.DefaultQueueCapacity
-	LogBytes           int               // bound of the event log in bytes; 0: DefaultLogBytes
-	MaxBatchOperations int               // operations of one ModifyRoutes message; 0: DefaultMaxBatchOperations
-	MaxWatchers        int               // open watches; 0: DefaultMaxWatchers
-	MaxStreams         uint32            // concurrent calls of one connection; 0: DefaultMaxStreams
-	MaxMessageBytes    int               // size of one received message; 0: DefaultMaxMessageBytes
-	Resources          map[string]uint64 // sizes by path, for example "IPv4/fib"; absent: unlimited
-	Latency            *time.Duration    // of programming one operation; nil: the profile's
+	Profile            string             // name of a shipped profile, see asic.Profiles; "": "switch"
+	ChipProfile        *asic.Profile      // used in its place if not nil, for example one that asic.LoadProfile has read
+	Seed               uint64             // of all chance
+	Epoch              uint64             // names this life of the switch to watchers; 0: a random one
+	QueueCapacity      int                // operations waiting for hardware before requests are held back; 0: asic.DefaultQueueCapacity
+	LogBytes           int                // bound of the event log in bytes; 0: DefaultLogBytes
+	MaxBatchOperations int                // operations of one ModifyRoutes message; 0: DefaultMaxBatchOperations
+	MaxWatchers        int                // open watches; 0: DefaultMaxWatchers
+	MaxStreams         uint32             // concurrent calls of one connection; 0: DefaultMaxStreams
+	MaxMessageBytes    int                // size of one received message; 0: DefaultMaxMessageBytes
+	Resources          map[string]uint64  // sizes by path, for example "IPv4/fib"; absent: unlimited
+	Latency            *time.Duration     // of programming one operation, on average; nil: the profile's
+	Distribution       *asic.Distribution // how Latency varies; nil: as the profile says, as are the next three
+	LatencySpread      *time.Duration
+	LatencyPerNextHop  *time.Duration
+	MaxRate            *uint32           // operations a second; 0: no limit
+	RetryFailed        *bool             // program routes that found no room again when there is; nil: as the profile says
+	ManualNeighbors    bool              // gateways do not resolve by themselves
+	ResolutionDelay    time.Duration     // how long that takes where they do
+	AuditInterval      time.Duration     // how often software and hardware are compared for metrics; 0: never
 	NotifyIPv4         fib.NotifySetting // fib_notify_on_flag_change at the start
 	NotifyIPv6         fib.NotifySetting
 	LoopbackUp         bool                 // set lo up at the start
@@ -83,6 +92,26 @@ func (c *Config) setDefaults() {
 	}
 }
 
+// tune gives the chip what differs from its profile.
+func (c *Config) tune(chip *asic.Chip) {
+	latency := chip.Latency()
+	override(&latency.Mean, c.Latency)
+	override(&latency.Distribution, c.Distribution)
+	override(&latency.Spread, c.LatencySpread)
+	override(&latency.PerNextHop, c.LatencyPerNextHop)
+	override(&latency.MaxRate, c.MaxRate)
+	chip.SetLatency(latency)
+	if c.RetryFailed != nil {
+		chip.SetRetryFailed(*c.RetryFailed)
+	}
+}
+
+func override[T any](v, by *T) {
+	if by != nil {
+		*v = *by
+	}
+}
+
 func setDefault[T comparable](v *T, def T) {
 	if *v == *new(T) {
 		*v = def
@@ -91,13 +120,15 @@ func setDefault[T comparable](v *T, def T) {
 
 // Server is one switch. Make one with New.
 type Server struct {
-	cfg     Config
-	chip    *asic.Chip
-	fib     *fib.FIB
-	journal *journal
-	metrics *metrics
-	grpc    *grpc.Server
-	health  *health.Server
+	cfg      Config
+	chip     *asic.Chip
+	fib      *fib.FIB
+	journal  *journal
+	recorder *recorder
+	auditor  auditor
+	metrics  *metrics
+	grpc     *grpc.Server
+	health   *health.Server
 
 	settingsMu sync.Mutex // held by UpdateSettings, so that settings change together
 	watchers   atomic.Int64
@@ -110,11 +141,14 @@ type Server struct {
 // New makes a switch and starts its chip. Stop must be called, also if Serve never is.
 func New(cfg Config) (*Server, error) {
 	cfg.setDefaults()
-	profile, err := asic.ProfileByName(cfg.Profile)
-	if err != nil {
-		return nil, err
+	profile := cfg.ChipProfile
+	if profile == nil {
+		var err error
+		if profile, err = asic.ProfileByName(cfg.Profile); err != nil {
+			return nil, err
+		}
 	}
-	chip, err := asic.New(asic.Config{Profile: profile, QueueCapacity: cfg.QueueCapacity, Sizes: cfg.Resources})
+	chip, err := asic.New(asic.Config{Profile: profile, QueueCapacity: cfg.QueueCapacity, Seed: cfg.Seed, Sizes: cfg.Resources})
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +156,13 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg, chip: chip, journal: newJournal(cfg.Epoch, cfg.LogBytes), health: health.NewServer(),
 		stopping: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	s.recorder = &recorder{s: s, limit: cfg.LogBytes}
 	s.fib = fib.New(chip, s.journal)
+	s.journal.encoder.fib, s.journal.told = s.fib, s.recorder.published
 	s.fib.SetNotify(fib.IPv4, cfg.NotifyIPv4)
 	s.fib.SetNotify(fib.IPv6, cfg.NotifyIPv6)
-	if cfg.Latency != nil {
-		chip.SetLatency(*cfg.Latency)
-	}
+	s.fib.SetNeighborResolution(!cfg.ManualNeighbors, cfg.ResolutionDelay)
+	cfg.tune(chip)
 	if s.metrics, err = newMetrics(s, cfg.Registry); err != nil {
 		return nil, err
 	}
@@ -138,11 +173,20 @@ func New(cfg Config) (*Server, error) {
 		cancel()
 		return nil, err
 	}
+	if cfg.AuditInterval > 0 {
+		s.auditor.start(s, cfg.AuditInterval)
+	}
 	s.grpc = grpc.NewServer(s.options()...)
 	vasicv1.RegisterRouteServiceServer(s.grpc, routeService{s: s})
 	vasicv1.RegisterWatchServiceServer(s.grpc, watchService{s: s})
 	vasicv1.RegisterSwitchServiceServer(s.grpc, switchService{s: s})
 	vasicv1.RegisterLinkServiceServer(s.grpc, linkService{s: s})
+	vasicv1.RegisterNeighborServiceServer(s.grpc, neighborService{s: s})
+	vasicv1.RegisterNextHopServiceServer(s.grpc, nextHopService{s: s})
+	vasicv1.RegisterRuleServiceServer(s.grpc, ruleService{s: s})
+	vasicv1.RegisterFaultServiceServer(s.grpc, faultService{s: s})
+	vasicv1.RegisterAuditServiceServer(s.grpc, auditService{s: s})
+	vasicv1.RegisterRecordServiceServer(s.grpc, recordService{s: s})
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.metrics.initialize(s.grpc)
@@ -164,7 +208,7 @@ func (s *Server) start() error {
 		if err := l.Check(); err != nil {
 			return fmt.Errorf("link %q: %w", l.Name, err)
 		}
-		if _, err := s.fib.AddLink(l.Name); err != nil {
+		if _, err := s.fib.AddLink(l.Name, fib.LinkDummy, 0); err != nil {
 			return err
 		}
 		if _, err := s.fib.SetLink(l.Name, &up, nil); err != nil {
@@ -241,13 +285,25 @@ func drainTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/4))
 }
 
+// endStalls removes the fault rules that would keep the queue from being programmed.
+func (s *Server) endStalls() {
+	for _, f := range s.chip.Faults() {
+		if f.Effect == asic.Stall {
+			_ = s.chip.DeleteFault(f.ID) // somebody else may have been faster
+		}
+	}
+}
+
 func (s *Server) stop(ctx context.Context) error {
 	s.health.Shutdown()
 	close(s.stopping)
+	s.auditor.stop()
 	s.chip.Resume()
+	s.endStalls()
 	drainCtx, cancel := drainTime(ctx)
 	err := s.chip.Idle(drainCtx)
 	cancel()
+	s.fib.Close()
 	s.journal.log.Close()
 	close(s.stopped)
 	done := make(chan struct{})

@@ -90,7 +90,7 @@ func (w watchService) Watch(req *vasicv1.WatchRequest, stream grpc.ServerStreami
 // list sends the snapshot and remembers of which moment each part is.
 func (w *watch) list() error {
 	w.snapshot = newSnapshot()
-	out := pieces{field: fieldSnapshotRoutes}
+	out := pieces{encoder: encoder{fib: w.s.fib}, field: fieldSnapshotRoutes}
 	send := func(routes []byte) error {
 		head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(routes)))
 		return w.stream.SendMsg(codec.Raw{head, routes})
@@ -212,10 +212,12 @@ type watchFilter struct {
 	families []fib.Family
 	table    uint32
 	within   netip.Prefix
-	protocol int // -1: any
-	kinds    uint8
+	protocol int   // -1: any
+	kinds    uint8 // a bit for each kind
 	flags    flagFilter
 }
+
+const allKinds = 1<<fib.KindCount - 1
 
 func parseWatchFilter(req *vasicv1.WatchFilter) (f *watchFilter, bad *refusal) {
 	if req == nil {
@@ -229,7 +231,7 @@ func parseWatchFilter(req *vasicv1.WatchFilter) (f *watchFilter, bad *refusal) {
 		if f.within, bad = parsePrefix("filter.within_prefix", req.WithinPrefix); bad != nil {
 			return nil, bad
 		}
-		f.families = slices.DeleteFunc(f.families, func(af fib.Family) bool { return af != fib.FamilyOf(f.within.Addr()) })
+		f.families = oneFamily(f.families, f.within)
 	}
 	if req.Protocol != nil {
 		if *req.Protocol > 255 {
@@ -238,22 +240,30 @@ func parseWatchFilter(req *vasicv1.WatchFilter) (f *watchFilter, bad *refusal) {
 		f.protocol = int(*req.Protocol)
 	}
 	for _, k := range req.Kinds {
-		if k <= vasicv1.EventKind_EVENT_KIND_UNSPECIFIED || k > vasicv1.EventKind_EVENT_KIND_FLAGS_CHANGED {
+		if k <= vasicv1.EventKind_EVENT_KIND_UNSPECIFIED || k > vasicv1.EventKind_EVENT_KIND_NEXT_HOP_DELETED {
 			return nil, unknownEnum("filter.kinds", int32(k))
 		}
 		f.kinds |= 1 << (k - vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED)
+	}
+	if f.kinds == 0 {
+		f.kinds = allKinds
 	}
 	f.flags, bad = parseFlags("filter.flags", req.Flags)
 	return f, bad
 }
 
 func (f *watchFilter) everything() bool {
-	return len(f.families) == 2 && f.table == 0 && !f.within.IsValid() && f.protocol < 0 && f.kinds == 0 && f.flags == flagFilter{}
+	return len(f.families) == 2 && f.table == 0 && !f.within.IsValid() && f.protocol < 0 && f.kinds == allKinds && f.flags == flagFilter{}
 }
 
 func (f *watchFilter) matches(m *meta) bool {
-	return slices.Contains(f.families, m.family) && (f.table == 0 || f.table == m.table) &&
-		(f.protocol < 0 || f.protocol == int(m.protocol)) && (f.kinds == 0 || f.kinds&(1<<m.kind) != 0) && f.flags.matches(m.flags) &&
+	if f.kinds&(1<<m.kind) == 0 || !slices.Contains(f.families, m.family) {
+		return false
+	}
+	if !m.kind.AboutRoute() { // it has none of what else a filter looks at
+		return f.table == 0 && f.protocol < 0 && !f.within.IsValid() && f.flags == flagFilter{}
+	}
+	return (f.table == 0 || f.table == m.table) && (f.protocol < 0 || f.protocol == int(m.protocol)) && f.flags.matches(m.flags) &&
 		(!f.within.IsValid() || int(m.bits) >= f.within.Bits() && f.within.Contains(m.prefix().Addr()))
 }
 

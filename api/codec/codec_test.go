@@ -83,6 +83,10 @@ func randomScalar(r *rand.Rand, f protoreflect.FieldDescriptor) protoreflect.Val
 		return protoreflect.ValueOfUint32(uint32(n))
 	case protoreflect.Uint64Kind:
 		return protoreflect.ValueOfUint64(n)
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(float64(n))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte{byte(n), 0xff, 0}[:r.IntN(4)])
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(strings.Repeat([]string{"", "a", "2001:db8::/32", "ü€😀"}[n%4], r.IntN(3)))
 	}

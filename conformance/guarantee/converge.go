@@ -146,14 +146,14 @@ func copyable(route *vasicv1.Route, rest bool, notify map[vasicv1.Family]uint32)
 		route.Offload, route.Trap, route.OffloadFailed = false, false, false
 	}
 	if several || rest {
-		route.Protocol, route.Prefsrc, route.Metrics, route.FailureReason = 0, "", nil, 0
+		route.Protocol, route.Prefsrc, route.Metrics, route.FailureReason, route.OlderInHardware = 0, "", nil, 0, false
 	}
 	setting := notify[familyOf(route)]
 	if setting != notifyAll {
 		route.Offload, route.Trap = false, false
 	}
 	if setting != notifyAll && setting != notifyFailures {
-		route.OffloadFailed, route.FailureReason = false, 0
+		route.OffloadFailed, route.FailureReason, route.OlderInHardware = false, 0, false
 	}
 	for _, h := range route.GetNextHops() {
 		h.Dead, h.Linkdown, h.Offload, h.Trap = false, false, false, false

@@ -131,9 +131,9 @@ func routeOfMessage(m *vasicv1.Route) model.Route {
 	r := model.Route{
 		ID: m.GetId(), Table: m.GetTable(), Prefix: netip.MustParsePrefix(m.GetPrefix()), TOS: uint8(m.GetTos()), Metric: m.GetMetric(), //nolint:gosec // 8 bits
 		Type: uint8(m.GetType()), Protocol: uint8(m.GetProtocol()), Scope: uint8(m.GetScope()), //nolint:gosec // 8 bits
-		Flags: messageFlags(m.GetOffload(), m.GetTrap(), m.GetOffloadFailed()),
+		Flags: messageFlags(m.GetOffload(), m.GetTrap(), m.GetOffloadFailed()), Older: m.GetOlderInHardware(),
 	}
-	r.Reason = [...]string{"", "table_full", "injected", "unsupported"}[m.GetFailureReason()]
+	r.Reason = [...]string{"", "table_full", "injected", "unsupported", "hardware_error"}[m.GetFailureReason()]
 	if m.GetPrefsrc() != "" {
 		r.PrefSrc = netip.MustParseAddr(m.GetPrefsrc())
 	}

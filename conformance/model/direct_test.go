@@ -40,7 +40,7 @@ func newDirect(t *rapid.T, s settings) *direct {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.chip.SetLatency(0)
+	d.chip.SetLatency(asic.LatencyModel{})
 	d.fib = fib.New(d.chip, d)
 	d.setNotify(s.notify)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -116,7 +116,7 @@ func (d *direct) settled() ([]model.Settled, bool) {
 }
 
 func flagText(f fib.Flags) string {
-	return map[fib.Flags]string{0: "", fib.FlagOffload: "offload", fib.FlagTrap: "trap", fib.FlagOffloadFailed: "offload_failed"}[f]
+	return map[fib.Flags]string{0: "", fib.FlagOffload: "offload", fib.FlagTrap: "trap", fib.FlagOffloadFailed: "offload_failed"}[f&^fib.FlagOlderEntry]
 }
 
 func hopOf(n *fib.NextHop) model.Hop {
@@ -126,7 +126,7 @@ func hopOf(n *fib.NextHop) model.Hop {
 func routeOf(v *fib.Route) model.Route {
 	r := model.Route{
 		ID: v.ID, Table: v.Table, Prefix: v.Prefix, TOS: v.TOS, Metric: v.Metric, Type: uint8(v.Info.Type), Protocol: v.Info.Protocol,
-		Scope: uint8(v.Info.Scope), PrefSrc: v.Info.PrefSrc, Flags: flagText(v.Flags),
+		Scope: uint8(v.Info.Scope), PrefSrc: v.Info.PrefSrc, Flags: flagText(v.Flags), Older: v.Flags&fib.FlagOlderEntry != 0,
 	}
 	if v.Reason != fib.ReasonNone {
 		r.Reason = v.Reason.String()
@@ -223,7 +223,7 @@ func (d *direct) race(batches [][]model.Want) (order []int, got [][]string) {
 }
 
 func (d *direct) addLink(name string) string {
-	_, err := d.fib.AddLink(name)
+	_, err := d.fib.AddLink(name, fib.LinkDummy, 0)
 	return errnoOf(err)
 }
 
@@ -307,32 +307,38 @@ func (d *direct) occupancy() ([2]uint64, bool) {
 }
 
 func (d *direct) entries() (list []model.Entry, generations []uint64, ok bool) {
-	err := d.chip.Inspect(d.t.Context(), func() {
-		d.chip.Entries(func(e asic.Entry) {
-			shown := model.Entry{Table: e.Table, Prefix: e.Prefix.String()}
-			var newest uint64
-			for i, ref := range e.Routes {
-				hops := []model.Hop{{}}
-				if len(ref.Info.NextHops) > 0 {
-					hops = nil
+	d.chip.View(func(v *asic.View) {
+		for i, everything := range []string{"0.0.0.0/0", "::/0"} {
+			for _, table := range v.Tables(fib.Families[i]) {
+				for e := range v.Within(fib.Families[i], table, netip.MustParsePrefix(everything)) {
+					shown, generation := entryOf(&e)
+					list, generations = append(list, shown), append(generations, generation)
 				}
-				for j := range ref.Info.NextHops {
-					hops = append(hops, hopOf(&ref.Info.NextHops[j]))
-				}
-				hops[0].Flags = flagText(e.Flags[i])
-				shown.Hops = append(shown.Hops, hops)
-				newest = max(newest, ref.Generation)
 			}
-			list, generations = append(list, shown), append(generations, newest)
-		})
+		}
 	})
-	if err != nil {
-		d.t.Fatal(err)
-	}
 	for ticket, n := range d.waiting { // at rest nobody else is at work
 		if n != 0 {
 			d.t.Fatalf("request %d was answered as pending, less settled, %d times", ticket, n)
 		}
 	}
 	return list, generations, true
+}
+
+// entryOf is an entry with the newest generation of its rows.
+func entryOf(e *asic.Entry) (shown model.Entry, generation uint64) {
+	shown = model.Entry{Table: e.Table, Prefix: e.Prefix.String()}
+	for i, ref := range e.Routes {
+		hops := []model.Hop{{}}
+		if len(ref.Info.NextHops) > 0 {
+			hops = nil
+		}
+		for j := range ref.Info.NextHops {
+			hops = append(hops, hopOf(&ref.Info.NextHops[j]))
+		}
+		hops[0].Flags = flagText(e.Flags[i])
+		shown.Hops = append(shown.Hops, hops)
+		generation = max(generation, ref.Generation)
+	}
+	return shown, generation
 }

@@ -47,23 +47,41 @@ func (m *Model) SetLink(name string, up, carrier bool) string {
 	if l == nil {
 		return "ENODEV"
 	}
-	l.carrier = carrier
-	start := len(m.chip.queue)
+	m.setCarrier(l, carrier)
 	switch {
 	case up && !l.up: // hardware hears of the link before the routes
 		l.up = true
+		m.neighborsFound(l)
 		m.chip.queue = append(m.chip.queue, operation{link: l, usable: l.usable()})
+		start := len(m.chip.queue)
 		m.linkUp(l)
-		m.ipv4First(start + 1)
+		m.ipv4First(start)
 	case !up && l.up:
+		start := len(m.chip.queue)
 		m.linkDown(l)
 		l.up = false
 		m.ipv4First(start)
 		m.chip.queue = append(m.chip.queue, operation{link: l})
+		m.neighborsLost(l, true)
 	default:
 		m.chip.queue = append(m.chip.queue, operation{link: l, usable: l.usable()})
 	}
+	m.forgetNeighbors()
 	return ""
+}
+
+// setCarrier changes no route (3.8).
+func (m *Model) setCarrier(l *link, carrier bool) {
+	if l.carrier == carrier {
+		return
+	}
+	switch l.carrier = carrier; {
+	case !l.up:
+	case carrier:
+		m.neighborsFound(l)
+	default:
+		m.neighborsLost(l, false)
+	}
 }
 
 // DeleteLink removes a link. Its IPv4 addresses go one by one, then whatever is left on it.
@@ -86,6 +104,8 @@ func (m *Model) DeleteLink(name string) string {
 	m.lost6(l, true)
 	m.ipv4First(start)
 	m.chip.queue = append(m.chip.queue, operation{link: l})
+	m.neighborsLost(l, true)
+	m.forgetNeighbors()
 	m.links = slices.DeleteFunc(m.links, func(o *link) bool { return o == l })
 	return ""
 }
@@ -104,7 +124,7 @@ func (m *Model) linkUp(l *link) {
 			}
 		}
 	}
-	m.kernelRoute(tableLocal, netip.MustParsePrefix("ff00::/8"), 256, l.route6(Multicast))
+	m.kernelRoute(TableLocal, netip.MustParsePrefix("ff00::/8"), 256, l.route6(Multicast))
 }
 
 // linkDown follows 7.1 and 3.7. The link loses its IPv6 addresses.
@@ -204,10 +224,11 @@ func (m *Model) DeleteAddress(name string, prefix netip.Prefix) string {
 	a := l.addrs[i]
 	if a.family() == ipv4 {
 		m.deleteAddress4(l, a)
+		m.forgetNeighbors()
 		return ""
 	}
 	l.addrs = slices.Delete(l.addrs, i, i+1)
-	m.removeKernelRoute(tableLocal, netip.PrefixFrom(a.prefix.Addr(), 128), l.route6(Local))
+	m.removeKernelRoute(TableLocal, netip.PrefixFrom(a.prefix.Addr(), 128), l.route6(Local))
 	if !slices.ContainsFunc(l.addrs, func(b address) bool { return b.prefix.Masked() == prefix.Masked() }) {
 		m.removeKernelRoute(TableMain, prefix.Masked(), l.route6(Unicast))
 	}
@@ -220,14 +241,14 @@ func (m *Model) addressRoutes(l *link, a address) {
 	addr := a.prefix.Addr()
 	if a.family() == ipv6 {
 		m.kernelRoute(TableMain, a.prefix.Masked(), 256, l.route6(Unicast))
-		m.kernelRoute(tableLocal, netip.PrefixFrom(addr, 128), 0, l.route6(Local))
+		m.kernelRoute(TableLocal, netip.PrefixFrom(addr, 128), 0, l.route6(Local))
 		return
 	}
-	m.kernelRoute(tableLocal, netip.PrefixFrom(addr, 32), 0, l.route4(Local, l.primary(a.prefix)))
+	m.kernelRoute(TableLocal, netip.PrefixFrom(addr, 32), 0, l.route4(Local, l.primary(a.prefix)))
 	if l.up && !a.secondary && a.prefix.Bits() < 32 {
 		m.kernelRoute(TableMain, a.prefix.Masked(), 0, l.route4(Unicast, addr))
 		if a.prefix.Bits() < 31 {
-			m.kernelRoute(tableLocal, broadcast(a.prefix), 0, l.route4(Broadcast, addr))
+			m.kernelRoute(TableLocal, broadcast(a.prefix), 0, l.route4(Broadcast, addr))
 		}
 	}
 }
@@ -246,10 +267,10 @@ func (m *Model) deleteAddress4(l *link, a address) {
 		m.removeKernelRoute(TableMain, a.prefix.Masked(), l.route4(Unicast, source))
 		shared := slices.ContainsFunc(l.addrs, func(b address) bool { return b.family() == ipv4 && broadcast(b.prefix) == broadcast(a.prefix) })
 		if a.prefix.Bits() < 31 && !shared {
-			m.removeKernelRoute(tableLocal, broadcast(a.prefix), l.route4(Broadcast, source))
+			m.removeKernelRoute(TableLocal, broadcast(a.prefix), l.route4(Broadcast, source))
 		}
 	}
-	m.removeKernelRoute(tableLocal, netip.PrefixFrom(a.prefix.Addr(), 32), l.route4(Local, source))
+	m.removeKernelRoute(TableLocal, netip.PrefixFrom(a.prefix.Addr(), 32), l.route4(Local, source))
 	if !m.local(a.prefix.Addr()) {
 		m.flush4(false, func(r *row) bool { return r.prefsrc == a.prefix.Addr() })
 	}

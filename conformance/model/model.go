@@ -36,8 +36,9 @@ const (
 	scopeLink = 253
 	scopeHost = 254
 
-	TableMain  = 254
-	tableLocal = 255
+	TableDefault = 253
+	TableMain    = 254
+	TableLocal   = 255
 )
 
 // Families.
@@ -68,6 +69,7 @@ type Route struct {
 	Hops     []Hop
 	Flags    string // "", "offload", "trap" or "offload_failed", of the first next hop
 	Reason   string // why it failed
+	Older    bool   // it failed, and hardware has another entry in its place
 }
 
 // String is everything but the ID.
@@ -119,13 +121,15 @@ type row struct {
 	hops     []hop
 	flags    string
 	reason   string
+	older    bool
 }
 
 // hop is a next hop of a row.
 type hop struct {
-	gateway netip.Addr
-	link    *link
-	weight  int
+	gateway  netip.Addr
+	link     *link
+	weight   int
+	neighbor *neighbor // nil exactly where there is no gateway
 }
 
 func (r *row) hasGateway() bool { return len(r.hops) > 0 && r.hops[0].gateway.IsValid() }
@@ -164,27 +168,28 @@ func familyOf(a netip.Addr) int {
 
 // Model is the switch.
 type Model struct {
-	links    []*link
-	routes   map[key][]*row
-	tables   map[[2]uint32]bool // by family and id: those that had a route once
-	lastID   uint64
-	attached bool
-	notify   [2]int // fib_notify_on_flag_change
-	chip     chip
-	events   []Event
-	ticket   int // of the request that is being carried out
-	settled  []Settled
+	links     []*link
+	neighbors []*neighbor // that routes use, or that have an entry
+	routes    map[key][]*row
+	tables    map[[2]uint32]bool // by family and id: those that had a route once
+	lastID    uint64
+	attached  bool
+	notify    [2]int // fib_notify_on_flag_change
+	chip      chip
+	events    []Event
+	ticket    int // of the request that is being carried out
+	settled   []Settled
 }
 
 // New is a switch of profile "netdevsim" or "switch" with link lo, which is down.
 func New(profile string, sizes [2]uint64, notify [2]int) *Model {
 	m := &Model{routes: make(map[key][]*row), tables: make(map[[2]uint32]bool), attached: true, notify: notify, chip: newChip(profile, sizes)}
-	for _, table := range []uint32{TableMain, tableLocal} {
+	for _, table := range []uint32{TableMain, TableLocal} {
 		m.tables[[2]uint32{ipv4, table}], m.tables[[2]uint32{ipv6, table}] = true, true
 	}
 	lo := &link{name: "lo", loopback: true, carrier: true, addrs: []address{{prefix: netip.MustParsePrefix("::1/128")}}}
 	m.links = []*link{lo}
-	m.kernelRoute(tableLocal, netip.MustParsePrefix("::1/128"), 0, lo.route6(Local))
+	m.kernelRoute(TableLocal, netip.MustParsePrefix("::1/128"), 0, lo.route6(Local))
 	return m
 }
 
@@ -238,7 +243,7 @@ func (m *Model) keys() (keys []key) {
 func (m *Model) view(k key, list []*row, r *row) Route {
 	v := Route{
 		ID: r.id, Table: k.table, Prefix: k.prefix, TOS: r.tos, Metric: r.metric, Type: r.typ, Protocol: r.protocol, Scope: r.scope,
-		PrefSrc: r.prefsrc, Hops: r.shown(), Flags: r.flags, Reason: r.reason,
+		PrefSrc: r.prefsrc, Hops: r.shown(), Flags: r.flags, Reason: r.reason, Older: r.older,
 	}
 	group := siblings(list, r)
 	if len(group) < 2 {

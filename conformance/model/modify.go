@@ -55,6 +55,7 @@ func (m *Model) Modify(w Want) (errno string) {
 		m.unask()
 	}
 	m.ticket = 0
+	m.forgetNeighbors()
 	return errno
 }
 

@@ -78,15 +78,21 @@ func (m *Model) hop(k key, want Hop, list bool) (h hop, errno string) {
 	if !h.link.up {
 		return h, "ENETDOWN"
 	}
+	if h.gateway.IsValid() {
+		h.neighbor = m.neighbor(h.link, h.gateway)
+	}
 	return h, ""
 }
 
-// reach returns the link, by device if that is given, by which a route without a gateway leads to the gateway: in the route's own table, in
-// local, in main, the longest prefix first. For IPv6, the first route of a prefix decides if it has a gateway or rejects.
+// reach returns the link, by device if that is given, by which a route without a gateway leads to the gateway: in the route's own table, and in
+// those that the rules name, the longest prefix first. For IPv6, the first route of a prefix decides if it has a gateway or rejects.
 func (m *Model) reach(k key, gateway netip.Addr, device *link) *link {
-	tables := []uint32{tableLocal, TableMain}
+	tables := []uint32{TableLocal, TableMain}
+	if familyOf(gateway) == ipv4 {
+		tables = append(tables, TableDefault)
+	}
 	if familyOf(gateway) == k.family() {
-		tables = []uint32{k.table, tableLocal, TableMain}
+		tables = append([]uint32{k.table}, tables...)
 	}
 	for _, table := range tables {
 		for bits := gateway.BitLen(); bits >= 0; bits-- {

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"net/netip"
+	"strings"
 
 	"pgregory.net/rapid"
 
@@ -43,9 +44,12 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		Verb: rapid.SampledFrom([]model.Verb{
 			model.Add, model.Add, model.Replace, model.Replace, model.Change, model.Append, model.Append, model.Prepend, model.Delete, model.Delete,
 		}).Draw(t, "verb"),
-		Table:  rapid.SampledFrom([]uint32{model.TableMain, model.TableMain, model.TableMain, 100}).Draw(t, "table"),
+		Table:  rapid.SampledFrom([]uint32{model.TableMain, model.TableMain, model.TableMain, model.TableDefault, model.TableLocal, 100}).Draw(t, "table"),
 		Prefix: netip.MustParsePrefix(rapid.SampledFrom(prefixes[family]).Draw(t, "prefix")),
 		Metric: rapid.SampledFrom([]uint32{0, 0, 10, 20}).Draw(t, "metric"),
+	}
+	if w.Table == model.TableLocal && strings.Contains(w.Prefix.String(), "db8:1::/64") {
+		w.Table = model.TableDefault
 	}
 	if family == 0 {
 		w.TOS = rapid.SampledFrom([]uint8{0, 0, 0, 0x10, 0x20}).Draw(t, "tos")
@@ -72,7 +76,7 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		w.Hops = drawHops(t, family, 1)
 	case kind < 6:
 		w.Hops = []model.Hop{{Device: rapid.SampledFrom([]string{"swp1", "swp2", "swp3"}).Draw(t, "device")}}
-		if family == 1 && sometimes(t, 4, "multicast") {
+		if family == 1 && w.Prefix.Addr().IsMulticast() {
 			w.Type = model.Multicast
 		}
 	case kind < 8:
@@ -80,6 +84,12 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		w.Hops = drawHops(t, family, rapid.IntRange(1, 3).Draw(t, "hops"))
 	default:
 		w.Type = rapid.SampledFrom([]uint8{model.Blackhole, model.Blackhole, model.Unreachable, model.Prohibit, model.Throw}).Draw(t, "type")
+	}
+	if w.Prefix.Addr().IsMulticast() {
+		w.Type, w.List, w.Hops = model.Multicast, false, []model.Hop{{Device: "swp1"}}
+	}
+	if family == 1 && w.Type == model.Throw {
+		w.Type = model.Prohibit
 	}
 	return w
 }

@@ -34,7 +34,7 @@ type config struct {
 	logLevel      slog.Level
 	logFormat     string
 	drainTimeout  time.Duration
-	latency       string
+	chip          chipFlags
 	notify4       uint
 	notify6       uint
 	maxStreams    uint
@@ -80,11 +80,10 @@ func (c *config) register() {
 	f.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "`level`: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "text or json")
 	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "how long a stop waits for queued routes and open calls")
-	f.StringVar(&c.server.Profile, "profile", asic.Switch.Name, "how the chip decides: switch or netdevsim")
+	c.chip.register(f)
 	f.Uint64Var(&c.server.Seed, "seed", 1, "seed of all chance")
 	f.Var(c.resources, "resource", "size of a hardware table as `path=entries`, for example IPv4/fib=100000; may be given several times")
 	f.Var(&c.ports, "port", "link to start with, as `name=address,address`, for example swp1=10.0.1.1/24,2001:db8:1::1/64; may be given several times")
-	f.StringVar(&c.latency, "latency", "", "`time` to program one route, for example 1ms; \"\" for the profile's")
 	f.UintVar(&c.notify4, "ipv4-notify-on-flag-change", 0, "publish changes of IPv4 route flags: 0 none, 1 all, 2 failures")
 	f.UintVar(&c.notify6, "ipv6-notify-on-flag-change", 0, "publish changes of IPv6 route flags: 0 none, 1 all, 2 failures")
 	f.IntVar(&c.server.QueueCapacity, "queue-capacity", asic.DefaultQueueCapacity, "operations waiting for hardware before clients are held back")
@@ -101,13 +100,6 @@ func (c *config) register() {
 
 // finish checks what single flags cannot.
 func (c *config) finish() error {
-	if c.latency != "" {
-		d, err := time.ParseDuration(c.latency)
-		if err != nil || d < 0 || d > server.MaxLatency {
-			return fmt.Errorf("latency: %q is not a time like 1ms, at most %v", c.latency, server.MaxLatency)
-		}
-		c.server.Latency = &d
-	}
 	if c.drainTimeout < 0 {
 		return fmt.Errorf("drain-timeout: %v is less than 0", c.drainTimeout)
 	}
@@ -141,8 +133,8 @@ func (c *config) finish() error {
 	if (c.tlsCert == "") != (c.tlsKey == "") || c.tlsClientCA != "" && c.tlsCert == "" {
 		return errors.New("tls-cert and tls-key go together, and tls-client-ca needs both")
 	}
-	if _, err := asic.ProfileByName(c.server.Profile); err != nil {
-		return fmt.Errorf("profile: %w", err)
+	if err := c.chip.finish(&c.server); err != nil {
+		return err
 	}
 	c.server.MaxStreams = uint32(c.maxStreams) //nolint:gosec // checked above
 	c.server.Resources, c.server.Links, c.server.LoopbackUp, c.server.Version = c.resources, c.ports, true, versionString()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/fib"
 )
 
@@ -33,11 +34,19 @@ var samples = []sample{
 	{"log-level", "debug", "WARN", "error", strings.ToUpper},
 	{"log-format", "json", "json", "json", nil},
 	{"drain-timeout", "1s", "2m", "250ms", func(s string) string { return must(time.ParseDuration(s)).String() }},
-	{"profile", "netdevsim", "netdevsim", "netdevsim", nil},
+	{"profile", "netdevsim", "spectrum", "trident2", nil},
 	{"seed", "7", "18446744073709551615", "0", nil},
 	{"resource", "IPv4/fib=1", "IPv6/fib=2", "nexthops=3", nil},
 	{"port", "swp1=10.0.1.1/24", "swp2=10.0.2.1/24,2001:db8:2::1/64", "swp3", nil},
 	{"latency", "1ms", "0s", "1h", nil},
+	{"latency-distribution", "uniform", "normal", "exponential", nil},
+	{"latency-spread", "1ms", "0s", "1h", nil},
+	{"latency-per-next-hop", "1ms", "0s", "1h", nil},
+	{"max-operations-per-second", "1", "0", "4294967295", nil},
+	{"retry-failed", "true", "false", "true", nil},
+	{"neighbor-resolution", "manual", "manual", "manual", nil},
+	{"neighbor-resolution-delay", "1s", "2s", "1h0m0s", nil},
+	{"audit-interval", "1s", "2s", "0s", nil},
 	{"ipv4-notify-on-flag-change", "1", "2", "1", nil},
 	{"ipv6-notify-on-flag-change", "1", "2", "1", nil},
 	{"queue-capacity", "1", "2", "3", nil},
@@ -173,7 +182,8 @@ func TestWhatIsPrintedMeansTheSame(t *testing.T) {
 				t.Fatal(errA, errB)
 			}
 			for _, c := range []*config{a, b} { // what cannot be compared is compared above
-				c.flags, c.server.Latency = nil, nil
+				c.flags = nil
+				c.server.Latency, c.server.LatencySpread, c.server.LatencyPerNextHop, c.server.Distribution, c.server.MaxRate, c.server.RetryFailed = nil, nil, nil, nil, nil, nil
 			}
 			if x, y := fmt.Sprintf("%+v", *a), fmt.Sprintf("%+v", *b); x != y {
 				t.Errorf("%s became\n%s", x, y)
@@ -187,11 +197,17 @@ func TestTheServerGetsWhatWasSaid(t *testing.T) {
 		"--profile=netdevsim", "--seed=5", "--latency=2ms", "--ipv4-notify-on-flag-change=1", "--ipv6-notify-on-flag-change=2", "--queue-capacity=10",
 		"--log-bytes=11", "--max-batch-operations=12", "--max-watchers=13", "--max-streams=14", "--max-message-bytes=15", "--resource=IPv4/fib=16",
 		"--resource=IPv6/fib=17", "--resource=IPv4/fib=18", "--port=swp1=10.0.1.1/24,2001:db8:1::1/64", "--port=swp2",
+		"--latency-distribution=normal", "--latency-spread=3ms", "--latency-per-next-hop=4ms", "--max-operations-per-second=19", "--retry-failed=true",
+		"--neighbor-resolution=manual", "--neighbor-resolution-delay=5s", "--audit-interval=6s",
 	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := c.server
+	if *s.Distribution != asic.Normal || *s.LatencySpread != 3*time.Millisecond || *s.LatencyPerNextHop != 4*time.Millisecond || *s.MaxRate != 19 || !*s.RetryFailed ||
+		!s.ManualNeighbors || s.ResolutionDelay != 5*time.Second || s.AuditInterval != 6*time.Second {
+		t.Errorf("got %+v", s)
+	}
 	if s.Profile != "netdevsim" || s.Seed != 5 || *s.Latency != 2*time.Millisecond || s.NotifyIPv4 != fib.NotifyAll || s.NotifyIPv6 != fib.NotifyFailures {
 		t.Errorf("got %+v", s)
 	}
@@ -257,7 +273,17 @@ func TestBadValuesNameTheFlagAndTheLimit(t *testing.T) {
 		{"--drain-timeout=-1s", []string{"drain-timeout", "-1s"}},
 		{"--log-level=loud", []string{"log-level", `"loud"`}},
 		{"--log-format=xml", []string{"log-format", `"xml" is not text or json`}},
-		{"--profile=mlxsw", []string{"profile", `"mlxsw"`, `"switch" or "netdevsim"`}},
+		{"--profile=mlxsw", []string{"profile", `"mlxsw"`, "switch, netdevsim"}},
+		{"--profile=/nowhere/p.yaml", []string{"profile", "/nowhere/p.yaml"}},
+		{"--profile=nowhere.yml", []string{"profile", "nowhere.yml"}},
+		{"--latency-spread=fast", []string{"latency-spread", `"fast" is not a time like 1ms`}},
+		{"--latency-per-next-hop=-1s", []string{"latency-per-next-hop", `"-1s"`}},
+		{"--latency-distribution=pareto", []string{"latency-distribution", `"pareto" is not constant, uniform, normal or exponential`}},
+		{"--max-operations-per-second=4294967296", []string{"max-operations-per-second", `"4294967296" is not a number`}},
+		{"--retry-failed=maybe", []string{"retry-failed", `"maybe" is not true or false`}},
+		{"--neighbor-resolution=none", []string{"neighbor-resolution", `"none" is not auto or manual`}},
+		{"--neighbor-resolution-delay=-1s", []string{"neighbor-resolution-delay", "-1s is not between 0 and 1h"}},
+		{"--audit-interval=-1s", []string{"audit-interval", "-1s is less than 0"}},
 		{"--insecure=maybe", []string{"insecure", `"maybe"`}},
 		{"--resource=IPv4/fib", []string{"resource", "path=entries", "IPv6/fib-rules"}},
 		{"--resource=IPv5/fib=1", []string{"resource", "IPv5/fib", "nexthops"}},
@@ -348,5 +374,20 @@ func TestTheHealthcheckFindsWhereItsVasicdListens(t *testing.T) {
 		if got := dialTarget(listen); got != want {
 			t.Errorf("%s: %s, want %s", listen, got, want)
 		}
+	}
+}
+
+func TestAProfileCanBeAFile(t *testing.T) {
+	path := file(t, "mine.yaml", "name: mine\nforwarding: switch\nsizes:\n  IPv4/fib: 12\n")
+	c, err := parseConfig([]string{"--profile", path}, io.Discard)
+	if err != nil || c.server.ChipProfile == nil || c.server.ChipProfile.Name != "mine" || c.server.Profile != "mine" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if got := printed(t, "profile", "--profile", path); got != strconv.Quote(path) {
+		t.Errorf("printed as %s", got)
+	}
+	bad := file(t, "bad.yaml", "name: bad\nsizes:\n  IPv4/fib: -1\n")
+	if _, err := parseConfig([]string{"--profile", bad}, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "profile: "+bad+": ") || !strings.Contains(err.Error(), "-1") {
+		t.Errorf("a broken profile: %v", err)
 	}
 }

@@ -661,12 +661,13 @@ type Route struct {
 	// IPv6 only: the route is for packets from this source prefix, in CIDR form. Empty: any source.
 	SourcePrefix string `protobuf:"bytes,11,opt,name=source_prefix,json=sourcePrefix,proto3" json:"source_prefix,omitempty"`
 	// In a request: next_hops is a multipath list even if it has one entry ("nexthop via …" in iproute2); implied by more than one. It matters to
-	// an IPv4 delete, which compares a list with all next hops of a route and a single next hop with its first only. Never set in answers.
+	// an IPv4 delete, which compares a list with all next hops of a route and a single next hop with its first only. In an answer: the IPv6 route's
+	// next-hop object is a group, so that next_hops is a list even if it has one entry.
 	Multipath bool `protobuf:"varint,12,opt,name=multipath,proto3" json:"multipath,omitempty"`
 	// Output only: names this route as long as it lives, unique within the epoch and never used again. A replace keeps it.
 	Id uint64 `protobuf:"varint,13,opt,name=id,proto3" json:"id,omitempty"`
 	// Output only: tells contents of the route apart; flags do not count. Grows when the route is added, replaced or joined by a next hop; after a
-	// partial delete it is that of the newest next hop left; a silent ROUTE_REPLACED keeps it. Unique within the epoch and family.
+	// partial delete it is that of the newest next hop left; a ROUTE_REPLACED that the switch itself caused keeps it. Unique within the epoch and family.
 	Generation uint64 `protobuf:"varint,14,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Output only: hardware forwards packets of this route (RTM_F_OFFLOAD).
 	Offload bool `protobuf:"varint,15,opt,name=offload,proto3" json:"offload,omitempty"`

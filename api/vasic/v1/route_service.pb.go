@@ -973,7 +973,7 @@ type LookupRouteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Destination address, for example "192.0.2.7". Required.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// Look in this table only; 0 means local, main, default.
+	// Look in this table only; 0 means as the rules say.
 	Table uint32 `protobuf:"varint,2,opt,name=table,proto3" json:"table,omitempty"`
 	// IPv4 type of service of the packet.
 	Tos           uint32 `protobuf:"varint,3,opt,name=tos,proto3" json:"tos,omitempty"`

@@ -66,8 +66,8 @@ type RouteServiceClient interface {
 	// route one for each next hop, in the order of ListRoutes.
 	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(ctx context.Context, in *FlushRoutesRequest, opts ...grpc.CallOption) (*FlushRoutesResponse, error)
-	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
-	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
+	// LookupRoute answers which route the software FIB uses for a packet to one address: the tables that the rules name, in their order, unless one is
+	// named (at first local and main, and for IPv4 default); longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
 	// ENETUNREACH), INVALID_ARGUMENT.
 	LookupRoute(ctx context.Context, in *LookupRouteRequest, opts ...grpc.CallOption) (*LookupRouteResponse, error)
 }
@@ -189,8 +189,8 @@ type RouteServiceServer interface {
 	// route one for each next hop, in the order of ListRoutes.
 	// A filter must select something: an empty one is refused. Idempotent. Codes: INVALID_ARGUMENT (EMPTY_FILTER, and what ListRoutes refuses), UNAVAILABLE (SHUTTING_DOWN).
 	FlushRoutes(context.Context, *FlushRoutesRequest) (*FlushRoutesResponse, error)
-	// LookupRoute answers which route the software FIB uses for a packet to one address: tables local, main and default in this order, unless one is
-	// named; longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
+	// LookupRoute answers which route the software FIB uses for a packet to one address: the tables that the rules name, in their order, unless one is
+	// named (at first local and main, and for IPv4 default); longest prefix, then the order of routes. Codes: NOT_FOUND (ROUTE_NOT_FOUND, errno
 	// ENETUNREACH), INVALID_ARGUMENT.
 	LookupRoute(context.Context, *LookupRouteRequest) (*LookupRouteResponse, error)
 	mustEmbedUnimplementedRouteServiceServer()

@@ -32,14 +32,14 @@ const (
 	EventKind_EVENT_KIND_UNSPECIFIED EventKind = 0
 	// A route, or an IPv6 sibling of one, is new. Event.route is the whole route.
 	EventKind_EVENT_KIND_ROUTE_ADDED EventKind = 1
-	// A route took the place of the one with the same id. Flags start empty, unless the event is silent: then the switch itself changed the route in
-	// place (an IPv6 route lost its preferred source with the address) and its flags stay.
+	// A route took the place of the one with the same id. Flags start empty, unless the generation is still the same: then the switch itself changed the route in
+	// place (its next-hop object has changed; an IPv6 route lost its preferred source with the address) and its flags stay.
 	EventKind_EVENT_KIND_ROUTE_REPLACED EventKind = 2
 	// A route is gone, or with Event.partial only the next hops listed.
 	EventKind_EVENT_KIND_ROUTE_DELETED EventKind = 3
 	// Hardware flags changed, published as the notification setting says. Event.route is the whole route with its new flags.
 	EventKind_EVENT_KIND_FLAGS_CHANGED EventKind = 4
-	// A next-hop object is new. Event.next_hop_object is the object; there is no route. Sent only where a filter names the kind.
+	// A next-hop object is new. Event.next_hop_object is the object; there is no route.
 	EventKind_EVENT_KIND_NEXT_HOP_ADDED EventKind = 5
 	// A next-hop object has changed, or a group has lost a member. Likewise.
 	EventKind_EVENT_KIND_NEXT_HOP_REPLACED EventKind = 6
@@ -164,8 +164,8 @@ type WatchFilter struct {
 	WithinPrefix string `protobuf:"bytes,3,opt,name=within_prefix,json=withinPrefix,proto3" json:"within_prefix,omitempty"`
 	// Only routes of this protocol.
 	Protocol *uint32 `protobuf:"varint,4,opt,name=protocol,proto3,oneof" json:"protocol,omitempty"`
-	// Only these kinds of event; empty means all kinds about routes. The snapshot, which has routes only, is sent whatever the kinds.
-	// Events about next-hop objects pass the other fields only by their family.
+	// Only these kinds of event; empty means all. The snapshot, which has routes only, is sent whatever the kinds. Events about next-hop objects have a
+	// family; a filter by table, prefix, protocol or flags leaves them out.
 	Kinds []EventKind `protobuf:"varint,5,rep,packed,name=kinds,proto3,enum=vasic.v1.EventKind" json:"kinds,omitempty"`
 	// Only events whose route has at least one of these flags; empty means all.
 	Flags         []RouteFlag `protobuf:"varint,6,rep,packed,name=flags,proto3,enum=vasic.v1.RouteFlag" json:"flags,omitempty"`

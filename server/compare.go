@@ -1,0 +1,154 @@
+package server
+
+import (
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// treatment is what becomes of packets to a destination on one side.
+type treatment uint8
+
+const (
+	ignores  treatment = iota // there is no route, or no entry
+	forwards                  // they leave by a port
+	handles                   // the CPU handles them: it delivers them, or in hardware a trap gives them to it
+	drops
+)
+
+// comparison is what there is to know of a destination for a verdict.
+type comparison struct {
+	software treatment
+	hardware treatment
+	same     bool // hardware's entry was made from the very route that software uses
+	pending  bool // an operation on either is in the queue
+}
+
+// verdict judges. Packets that hardware traps get to the CPU, which does with them what software says; so a trap is never wrong, but slow where software forwards.
+func (c comparison) verdict() vasicv1.Verdict {
+	switch {
+	case c.pending && !c.same:
+		return vasicv1.Verdict_VERDICT_PENDING
+	case c.hardware == handles && c.software == forwards:
+		return vasicv1.Verdict_VERDICT_TRAPPED
+	case c.same, c.hardware == handles:
+		return vasicv1.Verdict_VERDICT_CONSISTENT
+	}
+	lost := c.software == ignores || c.software == drops
+	switch {
+	case c.hardware == forwards, c.hardware == drops && !lost:
+		return vasicv1.Verdict_VERDICT_MISROUTED
+	case c.hardware == ignores && !lost:
+		return vasicv1.Verdict_VERDICT_BLACKHOLED
+	}
+	return vasicv1.Verdict_VERDICT_CONSISTENT
+}
+
+// treatmentBy is what software does with packets of a route.
+func treatmentBy(r *fib.Route) treatment {
+	switch r.Info.Effect() {
+	case fib.TypeUnicast:
+		return forwards
+	case fib.TypeLocal, fib.TypeBroadcast, fib.TypeAnycast, fib.TypeMulticast:
+		return handles
+	case fib.TypeBlackhole, fib.TypeUnreachable, fib.TypeProhibit:
+		return drops
+	}
+	return ignores // throw: this table says nothing
+}
+
+// treatmentOf is what hardware does with packets of an entry.
+func treatmentOf(e *asic.Entry) treatment {
+	switch e.Action {
+	case asic.Forward:
+		return forwards
+	case asic.Trap:
+		return handles
+	}
+	return drops
+}
+
+// usable reports whether a route can carry packets: it needs no next hop, or has one that is not dead.
+func usable(r *fib.Route) bool {
+	switch treatmentBy(r) {
+	case drops, ignores:
+		return true
+	}
+	for i := range r.Siblings {
+		if dead, _ := r.Siblings[i].Info.HopState(r.Family, 0); !dead {
+			return true
+		}
+	}
+	for i := range r.Info.NextHops {
+		if dead, _ := r.Info.HopState(r.Family, i); !dead {
+			return true
+		}
+	}
+	return len(r.Info.NextHops) == 0
+}
+
+// madeFrom reports whether the entry was made from the route as it is now.
+func madeFrom(e *asic.Entry, r *fib.Route) bool {
+	if e.Table != r.Table || e.Prefix != r.Prefix || r.Source.IsValid() || len(e.Routes) != max(len(r.Siblings), 1) || newest(e) != r.Generation {
+		return false
+	}
+	if r.Info.NextHopID == 0 {
+		return true
+	}
+	// A change of a next-hop object changes its routes without giving them new generations.
+	switch e.Action {
+	case asic.Drop:
+		return treatmentBy(r) == drops
+	case asic.Trap:
+		return true
+	}
+	for i := range e.Hops {
+		if e.Hops[i].Slots > 0 && !has(r.Info.NextHops, &e.Hops[i].NextHop) {
+			return false
+		}
+	}
+	return treatmentBy(r) == forwards
+}
+
+// hides reports whether the entry at the route's prefix is there because software asks its table first: local, main and default are one table in hardware.
+func hides(e *asic.Entry, r *fib.Route) bool {
+	return r.Table >= fib.TableDefault && e.Table > r.Table && e.Table <= fib.TableLocal && !r.Source.IsValid()
+}
+
+// newest is the generation of an entry: that of the newest of its routes, as Route.generation is.
+func newest(e *asic.Entry) (generation uint64) {
+	for i := range e.Routes {
+		generation = max(generation, e.Routes[i].Generation)
+	}
+	return generation
+}
+
+// has reports whether there is a next hop with the same link and gateway.
+func has(list []fib.NextHop, nh *fib.NextHop) bool {
+	for i := range list {
+		if list[i].Link == nh.Link && list[i].Gateway == nh.Gateway {
+			return true
+		}
+	}
+	return false
+}
+
+// entryMessage describes a hardware entry.
+func entryMessage(e *asic.Entry) *vasicv1.HardwareEntry {
+	m := &vasicv1.HardwareEntry{Prefix: e.Prefix.String(), Table: e.Table, Action: e.Action.String(), Generation: newest(e), Group: e.Group}
+	if e.Action != asic.Forward {
+		return m
+	}
+	for i := range e.Hops {
+		hop := &e.Hops[i]
+		if hop.Slots == 0 {
+			continue
+		}
+		nh := &vasicv1.NextHop{Device: hop.Link.Name, Weight: hop.Slots, Onlink: hop.Onlink, Offload: true}
+		if hop.Gateway.IsValid() {
+			nh.Gateway = hop.Gateway.String()
+		}
+		m.NextHops = append(m.NextHops, nh)
+	}
+	return m
+}

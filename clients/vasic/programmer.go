@@ -134,6 +134,9 @@ func (p *Programmer) Flush() error {
 	return p.flush()
 }
 
+// Done is closed when the stream is over and its last answer was delivered; Send then says why.
+func (p *Programmer) Done() <-chan struct{} { return p.done }
+
 // Close sends what has been collected, waits for all answers, hardware's included where they were asked for, and ends the
 // stream. It returns nil if every operation was answered. Hardware that is paused makes it wait; the context of NewProgrammer
 // ends that. Closing again returns ErrClosed.

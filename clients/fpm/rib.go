@@ -1,0 +1,355 @@
+package fpm
+
+import (
+	"bytes"
+	"time"
+)
+
+// maxOutdated bounds what the fault of stale answers keeps.
+const maxOutdated = 1 << 12
+
+// verdict is what hardware made of a route.
+type verdict uint8
+
+const (
+	undecided verdict = iota
+	offloaded
+	trapped
+	failed
+
+	verdicts = iota
+)
+
+// verdictNames are the values of the metrics' label.
+var verdictNames = [verdicts]string{"pending", "offload", "trap", "offload_failed"}
+
+func (v verdict) String() string { return verdictNames[v] }
+
+// inHardware says whether hardware has the route.
+func (v verdict) inHardware() bool { return v == offloaded || v == trapped }
+
+// entry is one route: what zebra wants, what the switch has, and what zebra was told. It belongs to a rib.
+type entry struct {
+	key key
+
+	// What zebra wants.
+	message                []byte // its last RTM_NEWROUTE; nil if it does not want the route
+	kind                   routeKind
+	protocol               protocol
+	paths                  *paths    // nil: not known, as its next-hop id was not announced; or the route rejects
+	generation             uint64    // of what zebra wrote; grows with each message
+	epoch                  uint64    // of the connection that spoke of it last
+	since                  time.Time // when message was read
+	hop                    *hopNode  // its next-hop object, if it has one
+	nextUser, previousUser *entry    // of hop
+
+	// What the switch has, and what is on its way there.
+	actual   actual
+	adopted  bool   // the switch had it before zebra spoke of it; kept until the next sweep
+	ops      int    // operations sent, and neither accepted nor refused
+	revision uint64 // of the switch's log after the last operation accepted
+	refused  bool   // the switch refused the present paths
+	result   result // in-band hardware result of the last operation
+
+	// What zebra was told.
+	told verdict // about the present generation
+
+	// Which of the rib's queues hold it.
+	dirty, due, retry bool
+	postponed         bool // it left the dirty queue before it was settled, and goes back there then
+	again             bool // program it anew though the switch has it: hardware had refused it
+}
+
+// actual is the route that the switch has, as Watch says.
+type actual struct {
+	id         uint64 // Route.id; 0 if the switch has none
+	generation uint64
+	content    content
+	verdict    verdict
+	flagged    bool // its verdict was said since its generation came
+}
+
+// result is what hardware made of a generation of the switch's, as ModifyRoutes says. It counts where Watch says nothing because
+// the switch is set not to publish changes of flags.
+type result struct {
+	generation uint64
+	verdict    verdict
+}
+
+// present says whether the entry stands for a route at all, which a full table of zebra's must confirm.
+func (e *entry) present() bool { return e.message != nil || e.adopted }
+
+// verdict is what hardware made of the route that the switch has.
+func (e *entry) verdict() verdict {
+	if !e.actual.flagged && e.result.generation == e.actual.generation {
+		return e.result.verdict
+	}
+	return e.actual.verdict
+}
+
+// rib compares what zebra wants with what the switch has and with what zebra was told, and queues the differences. It does no
+// I/O, knows no time but what it is told, and is guarded by the lock of its Router.
+type rib struct {
+	entries map[key]*entry
+	hops    *hopStore
+	links   *linkNames
+	tables  tableRange
+	metric  uint32 // of all its routes in the switch, which tells them from others
+
+	// The connection.
+	epoch      uint64 // of the present connection, or the last one
+	connected  bool
+	generation uint64    // the last one given out
+	stale      int       // entries that are present and that this connection has not spoken of
+	heard      time.Time // when it last spoke of an entry for the first time
+	confirmed  time.Time // when it last spoke of one that was stale
+
+	// The switch.
+	synced   bool   // actual is complete
+	lost     bool   // the switch has been away for too long to be trusted
+	revision uint64 // of its log up to which actual is complete
+
+	queue    queue[*entry]   // dirty: what zebra wants and what the switch has may differ
+	answers  queue[*entry]   // due: zebra may have to be told
+	awaiting queue[accepted] // operations whose events have not come, in the order of their revisions
+	retries  []*entry        // refused or failed, waiting for the next round
+	outdated queue[[]byte]   // messages that zebra has replaced by others; kept for a fault
+	touched  []*entry        // for observe, used again
+
+	keepOutdated bool
+
+	told [verdicts]int // entries by what zebra was told, of those that it wants and listens for
+}
+
+func newRIB(links *linkNames, tables tableRange, metric uint32) *rib {
+	return &rib{entries: make(map[key]*entry), hops: newHopStore(), links: links, tables: tables, metric: metric}
+}
+
+// connect starts an epoch: what zebra wanted is in doubt until it says it again, and ids of next hops are void.
+func (r *rib) connect(now time.Time) {
+	r.epoch++
+	r.connected = true
+	r.hops = newHopStore()
+	r.stale = 0
+	r.answers, r.outdated = queue[*entry]{}, queue[[]byte]{}
+	for _, e := range r.entries {
+		e.due = false
+		if e.present() {
+			r.stale++
+		}
+	}
+	r.heard, r.confirmed = now, now
+}
+
+// apply takes over what zebra wrote.
+func (r *rib) apply(u *update, now time.Time) {
+	switch u.kind {
+	case setRoute:
+		r.set(&u.route, u.message, now)
+	case deleteRoute:
+		r.unset(u.route.key, now)
+	case setNextHop:
+		r.hops.set(u.hop, r.lead)
+	case deleteNextHop:
+		r.hops.remove(u.hop.id)
+	}
+}
+
+// set makes zebra want a route.
+func (r *rib) set(want *route, message []byte, now time.Time) {
+	e := r.entries[want.key]
+	if e == nil {
+		e = &entry{key: want.key}
+		r.entries[want.key] = e
+	}
+	r.mention(e, now)
+	if e.message != nil {
+		r.count(e, -1)
+		if r.keepOutdated && r.outdated.len() < maxOutdated && !bytes.Equal(e.message, message) {
+			r.outdated.push(bytes.Clone(e.message))
+		}
+	}
+	e.adopted = false
+	e.message = append(e.message[:0], message...)
+	e.kind, e.protocol, e.since = want.kind, want.protocol, now
+	e.told = undecided
+	r.count(e, 1)
+	if e.hop == nil || e.hop.id != want.hopID || r.hops.nodes[want.hopID] != e.hop {
+		r.hops.leave(e)
+		if want.hopID != 0 {
+			r.hops.node(want.hopID).join(e)
+		}
+	}
+	if e.hop != nil {
+		e.paths = e.hop.paths
+	} else {
+		e.paths = want.paths
+	}
+	e.refused = false
+	r.markDirty(e)
+}
+
+// unset makes zebra not want a route.
+func (r *rib) unset(k key, now time.Time) {
+	e := r.entries[k]
+	if e == nil {
+		return
+	}
+	r.mention(e, now)
+	r.drop(e)
+}
+
+// mention notes that this connection has spoken of the entry.
+func (r *rib) mention(e *entry, now time.Time) {
+	r.generation++
+	e.generation = r.generation
+	if e.epoch == r.epoch {
+		return
+	}
+	if e.present() {
+		r.stale--
+		r.confirmed = now
+	}
+	e.epoch = r.epoch
+	r.heard = now
+}
+
+// drop makes the route unwanted.
+func (r *rib) drop(e *entry) {
+	if e.message != nil {
+		r.count(e, -1)
+	}
+	e.message, e.paths, e.adopted, e.refused = nil, nil, false, false
+	r.hops.leave(e)
+	r.markDirty(e)
+}
+
+// sweep drops what the connection has not spoken of, and returns how many that were.
+func (r *rib) sweep() (swept int) {
+	for _, e := range r.entries {
+		if e.epoch != r.epoch && e.present() {
+			r.drop(e)
+			swept++
+		}
+	}
+	r.stale = 0
+	return swept
+}
+
+// lead gives the users of a next-hop object its new paths.
+func (r *rib) lead(n *hopNode) {
+	for e := n.users; e != nil; e = e.nextUser {
+		e.paths = n.paths
+		e.refused = false
+		r.markDirty(e)
+	}
+}
+
+// content is what zebra wants, and false while where it leads is not known.
+func (r *rib) content(e *entry) (content, bool) {
+	if e.kind.rejects() {
+		return contentOf(e.kind, e.protocol), true
+	}
+	if e.paths == nil {
+		return content{}, false
+	}
+	if e.paths.blackhole {
+		return contentOf(blackhole, e.protocol), true
+	}
+	c := contentOf(unicast, e.protocol)
+	for _, p := range e.paths.list {
+		device := ""
+		if p.link != 0 {
+			var ok bool
+			if device, ok = r.links.name(p.link); !ok {
+				return content{}, false
+			}
+		}
+		c.add(hop{p.gateway, device, p.weight})
+	}
+	return c, len(e.paths.list) > 0
+}
+
+// settled says whether the switch has answered everything about the entry, and Watch has told what became of it.
+func (r *rib) settled(e *entry) bool {
+	return r.synced && e.ops == 0 && e.revision <= r.revision
+}
+
+// judge is what zebra should have been told about its last message; undecided if there is nothing to say.
+func (r *rib) judge(e *entry) verdict {
+	if e.message == nil || !r.connected || e.epoch != r.epoch || !e.protocol.listens() {
+		return undecided
+	}
+	if !r.settled(e) {
+		if r.lost && e.told.inHardware() {
+			return failed
+		}
+		return undecided
+	}
+	v := undecided
+	if want, ok := r.content(e); !ok {
+		return undecided
+	} else if e.refused {
+		v = failed
+	} else if e.actual.id != 0 && e.actual.content == want {
+		v = e.verdict()
+	}
+	if v == undecided && e.told.inHardware() {
+		v = failed // hardware had it, and has it no more
+	}
+	return v
+}
+
+// tell notes what zebra is told about the entry.
+func (r *rib) tell(e *entry, v verdict) {
+	r.count(e, -1)
+	e.told = v
+	r.count(e, 1)
+}
+
+func (r *rib) count(e *entry, n int) {
+	if e.protocol.listens() {
+		r.told[e.told] += n
+	}
+}
+
+// markDirty queues the entry for programming.
+func (r *rib) markDirty(e *entry) {
+	if !e.dirty {
+		e.dirty = true
+		r.queue.push(e)
+	}
+}
+
+// evaluate queues what follows from a change on the switch's side.
+func (r *rib) evaluate(e *entry) {
+	if v := r.judge(e); v != undecided && v != e.told && !e.due {
+		e.due = true
+		r.answers.push(e)
+	}
+	if e.retry || e.dirty || e.message == nil || !r.settled(e) {
+		return
+	}
+	want, ok := r.content(e)
+	if ok && (e.refused || e.actual.content != want || e.verdict() == failed) {
+		e.retry = true
+		r.retries = append(r.retries, e)
+	}
+}
+
+// retryAll queues what was refused or failed for another try.
+func (r *rib) retryAll() {
+	for i, e := range r.retries {
+		r.retries[i] = nil
+		e.retry, e.refused, e.again = false, false, true
+		r.markDirty(e)
+	}
+	r.retries = r.retries[:0]
+}
+
+// forget removes an entry that stands for nothing.
+func (r *rib) forget(e *entry) {
+	if !e.present() && e.actual.id == 0 && r.settled(e) && r.entries[e.key] == e {
+		delete(r.entries, e.key)
+	}
+}

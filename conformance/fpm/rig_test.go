@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/clients/fpm"
@@ -142,6 +143,23 @@ func (r *rig) stopSwitch() {
 	defer cancel()
 	_ = r.s.Stop(ctx) // paused hardware makes it late
 	r.s = nil
+}
+
+// failOffload makes the chip refuse every route, or take them again.
+func (r *rig) failOffload(on bool) {
+	r.t.Helper()
+	r.update(&vasicv1.Settings{FailRouteOffload: on}, "fail_route_offload")
+}
+
+// update changes a setting of the switch.
+func (r *rig) update(s *vasicv1.Settings, path string) {
+	r.t.Helper()
+	_, err := r.client.Switch.UpdateSettings(r.t.Context(), &vasicv1.UpdateSettingsRequest{
+		Settings: s, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{path}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // routes lists what the switch has of the Router's, by prefix and table.

@@ -67,7 +67,8 @@ func (c *connection) end(why error) {
 
 // serve runs the connection until it is over.
 func (c *connection) serve(ctx context.Context) {
-	defer context.AfterFunc(ctx, func() { c.locked(func() { c.end(context.Cause(ctx)) }) })()
+	stop := context.AfterFunc(ctx, func() { c.locked(func() { c.end(context.Cause(ctx)) }) })
+	defer stop()
 	done := make(chan struct{}, 2)
 	go func() {
 		c.writeAnswers()

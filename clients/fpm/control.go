@@ -108,7 +108,8 @@ func writeFaults(w http.ResponseWriter, routers []*Router) error {
 
 // refuse answers a request that cannot be carried out.
 func refuse(w http.ResponseWriter, err error) {
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if err == nil {
+		return
 	}
+	http.Error(w, err.Error(), http.StatusBadRequest)
 }

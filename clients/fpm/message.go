@@ -119,10 +119,15 @@ func decodeMessage(m []byte) (update, error) {
 		return u, wrap("RTM_DELROUTE", err)
 	case typeNewNextHop:
 		u := update{kind: setNextHop}
-		return u, wrap("RTM_NEWNEXTHOP", u.hop.decode(body, &u))
+		foreign, err := u.hop.decode(body)
+		if foreign {
+			u = update{kind: skipped}
+		}
+		return u, wrap("RTM_NEWNEXTHOP", err)
 	case typeDelNextHop:
 		u := update{kind: deleteNextHop}
-		return u, wrap("RTM_DELNEXTHOP", u.hop.decode(body, &u))
+		_, err := u.hop.decode(body)
+		return u, wrap("RTM_DELNEXTHOP", err)
 	}
 	return update{kind: skipped}, nil
 }

@@ -38,14 +38,14 @@ type member struct {
 	weight uint32
 }
 
-// decode reads the message behind its header. Objects that are not about IP are turned into a skipped update.
-func (h *nextHop) decode(b []byte, u *update) error {
+// decode reads the message behind its header. Objects that lead nowhere in IP, such as those of a bridge, are foreign.
+func (h *nextHop) decode(b []byte) (foreign bool, err error) {
 	if len(b) < hopObjectHeaderLen {
-		return errShort
+		return false, errShort
 	}
 	ad, err := netlink.NewAttributeDecoder(b[hopObjectHeaderLen:])
 	if err != nil {
-		return err
+		return false, err
 	}
 	h.path.weight = 1
 	h.path.onlink = binary.NativeEndian.Uint32(b[hopObjectFlags:])&hopOnlink != 0
@@ -64,15 +64,12 @@ func (h *nextHop) decode(b []byte, u *update) error {
 		}
 	}
 	if err := ad.Err(); err != nil {
-		return err
+		return false, err
 	}
 	if h.id == 0 {
-		return errors.New("no id")
+		return false, errors.New("no id")
 	}
-	if u.kind == setNextHop && h.group == nil && !h.blackhole && h.path.link == 0 && !h.path.gateway.IsValid() {
-		*u = update{kind: skipped}
-	}
-	return nil
+	return h.group == nil && !h.blackhole && h.path.link == 0 && !h.path.gateway.IsValid(), nil
 }
 
 func (h *nextHop) decodeGroup(b []byte) error {

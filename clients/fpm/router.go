@@ -165,7 +165,8 @@ func (r *Router) Serve(ctx context.Context, lis net.Listener) error {
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = lis.Close() })()
+	stop := context.AfterFunc(ctx, func() { _ = lis.Close() })
+	defer stop()
 	r.locked(func() {
 		r.watchLinks = sync.OnceFunc(func() { work.Go(func() { r.followLinks(ctx) }) })
 		if r.config.Links == LinksKernel {

@@ -49,7 +49,8 @@ func (r *Router) readLinks(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = changes.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = changes.Close() })()
+	stop := context.AfterFunc(ctx, func() { _ = changes.Close() })
+	defer stop()
 	links, err := listLinks()
 	if err != nil {
 		return err

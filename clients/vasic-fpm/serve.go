@@ -40,17 +40,17 @@ func serve(ctx context.Context, c *config, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer client.Close()
+		routers = append(routers, r)
 		lis, err := listen(ctx, l.listen)
 		if err != nil {
-			return err
+			return errors.Join(err, client.Close())
 		}
-		routers = append(routers, r)
 		logger.Info("waiting for zebra", "address", lis.Addr().String())
 		work.Go(func() {
 			if err := r.Serve(ctx, lis); err != nil {
 				cancel(err)
 			}
+			_ = client.Close()
 		})
 	}
 	if c.metricsListen != "" {
@@ -62,13 +62,12 @@ func serve(ctx context.Context, c *config, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = h.Close() }()
+		context.AfterFunc(ctx, func() { _ = h.Close() })
 		work.Go(func() {
 			if err := h.Serve(page); !errors.Is(err, http.ErrServerClosed) {
 				cancel(err)
 			}
 		})
-		defer context.AfterFunc(ctx, func() { _ = h.Close() })()
 		logger.Info("serving metrics", "address", "http://"+page.Addr().String()+"/metrics")
 	}
 	<-ctx.Done()

@@ -35,6 +35,7 @@ func (r *rib) reset() {
 	for _, e := range r.entries {
 		e.actual, e.result = actual{}, result{}
 		e.ops, e.revision = 0, 0
+		e.toldID = 0
 	}
 }
 

@@ -52,7 +52,8 @@ type entry struct {
 	result   result // in-band hardware result of the last operation
 
 	// What zebra was told.
-	told verdict // about the present generation
+	told   verdict // about the present generation
+	toldID uint64  // Route.id that the verdict was about
 
 	// Which of the rib's queues hold it.
 	dirty, due, retry bool
@@ -286,24 +287,29 @@ func (r *rib) judge(e *entry) verdict {
 		}
 		return undecided
 	}
-	v := undecided
-	if want, ok := r.content(e); !ok {
+	want, ok := r.content(e)
+	switch {
+	case !ok:
 		return undecided
-	} else if e.refused {
-		v = failed
-	} else if e.actual.id != 0 && e.actual.content == want {
-		v = e.verdict()
+	case e.refused:
+		return failed
+	case e.actual.id != 0 && e.actual.content == want:
+		v := e.verdict()
+		// A route that the switch has replaced stays in hardware as it was, until hardware has the new one.
+		if v != undecided || !e.actual.flagged && e.actual.id == e.toldID {
+			return v
+		}
 	}
-	if v == undecided && e.told.inHardware() {
-		v = failed // hardware had it, and has it no more
+	if e.told.inHardware() {
+		return failed // hardware had it, and has it no more
 	}
-	return v
+	return undecided
 }
 
 // tell notes what zebra is told about the entry.
 func (r *rib) tell(e *entry, v verdict) {
 	r.count(e, -1)
-	e.told = v
+	e.told, e.toldID = v, e.actual.id
 	r.count(e, 1)
 }
 

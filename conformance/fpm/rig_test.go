@@ -151,6 +151,35 @@ func (r *rig) failOffload(on bool) {
 	r.update(&vasicv1.Settings{FailRouteOffload: on}, "fail_route_offload")
 }
 
+// pause makes the chip stand still.
+func (r *rig) pause() {
+	r.t.Helper()
+	if _, err := r.client.Switch.Pause(r.t.Context(), &vasicv1.PauseRequest{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// resume lets it go on, and waits until nothing moves any more.
+func (r *rig) resume() {
+	r.t.Helper()
+	if _, err := r.client.Switch.Resume(r.t.Context(), &vasicv1.ResumeRequest{}); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// setLink takes a link up or down, and waits until nothing moves any more.
+func (r *rig) setLink(name string, up bool) {
+	r.t.Helper()
+	_, err := r.client.Links.UpdateLink(r.t.Context(), &vasicv1.UpdateLinkRequest{
+		Link: &vasicv1.Link{Name: name, Up: up}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"up"}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
 // update changes a setting of the switch.
 func (r *rig) update(s *vasicv1.Settings, path string) {
 	r.t.Helper()

@@ -141,6 +141,9 @@ type numbers struct {
 	told                                                                  [verdicts]int
 }
 
+// Entries is how many prefixes the Router keeps: those that zebra wants, and those that the switch still has.
+func (r *Router) Entries() int { return r.numbers().entries }
+
 func (r *Router) numbers() numbers {
 	r.mu.Lock()
 	defer r.mu.Unlock()

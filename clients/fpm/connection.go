@@ -178,7 +178,7 @@ func (c *connection) sweep(now time.Time, after time.Duration) (wait time.Durati
 	c.locked(func() {
 		quiet := now.Sub(c.rib.heard)
 		switch {
-		case c.connection != c || c.gate != nil || c.rib.stale == 0:
+		case c.connection != c || c.gate != nil || c.rib.stale == 0 && !c.rib.syncing:
 			wait = after
 		case quiet < after && now.Sub(c.rib.confirmed) < slowSweep*after:
 			wait = after - quiet

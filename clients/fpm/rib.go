@@ -52,8 +52,9 @@ type entry struct {
 	result   result // in-band hardware result of the last operation
 
 	// What zebra was told.
-	told   verdict // about the present generation
-	toldID uint64  // Route.id that the verdict was about
+	told     verdict // about the present generation
+	toldID   uint64  // Route.id that hardware had when zebra was told of it last
+	believed bool    // zebra may count the route, or the one before it, as in hardware
 
 	// Which of the rib's queues hold it.
 	dirty, due, retry bool
@@ -101,6 +102,7 @@ type rib struct {
 	epoch      uint64 // of the present connection, or the last one
 	connected  bool
 	generation uint64    // the last one given out
+	syncing    bool      // it has not told all it wants
 	stale      int       // entries that are present and that this connection has not spoken of
 	heard      time.Time // when it last spoke of an entry for the first time
 	confirmed  time.Time // when it last spoke of one that was stale
@@ -129,7 +131,7 @@ func newRIB(links *linkNames, tables tableRange, metric uint32) *rib {
 // connect starts an epoch: what zebra wanted is in doubt until it says it again, and ids of next hops are void.
 func (r *rib) connect(now time.Time) {
 	r.epoch++
-	r.connected = true
+	r.connected, r.syncing = true, true
 	r.hops = newHopStore()
 	r.stale = 0
 	r.answers, r.outdated = queue[*entry]{}, queue[[]byte]{}
@@ -213,6 +215,8 @@ func (r *rib) mention(e *entry, now time.Time) {
 	}
 	e.epoch = r.epoch
 	r.heard = now
+	// What zebra was told over an earlier connection, by an earlier bridge perhaps, it still believes.
+	e.believed = e.believed || r.syncing
 }
 
 // drop makes the route unwanted.
@@ -220,15 +224,19 @@ func (r *rib) drop(e *entry) {
 	if e.message != nil {
 		r.count(e, -1)
 	}
-	e.message, e.paths, e.adopted, e.refused = nil, nil, false, false
+	e.message, e.paths, e.adopted, e.refused, e.believed = nil, nil, false, false, false
 	r.hops.leave(e)
 	r.markDirty(e)
 }
 
-// sweep drops what the connection has not spoken of, and returns how many that were.
+// sweep notes that the connection has told all. It drops what the connection has not spoken of, and returns how many that were.
 func (r *rib) sweep() (swept int) {
+	r.syncing = false
 	for _, e := range r.entries {
-		if e.epoch != r.epoch && e.present() {
+		switch {
+		case e.epoch == r.epoch:
+			r.evaluate(e)
+		case e.present():
 			r.drop(e)
 			swept++
 		}
@@ -282,8 +290,8 @@ func (r *rib) judge(e *entry) verdict {
 		return undecided
 	}
 	if !r.settled(e) {
-		if r.lost && e.told.inHardware() {
-			return failed
+		if r.lost {
+			return r.denied(e)
 		}
 		return undecided
 	}
@@ -300,8 +308,14 @@ func (r *rib) judge(e *entry) verdict {
 			return v
 		}
 	}
-	if e.told.inHardware() {
-		return failed // hardware had it, and has it no more
+	return r.denied(e)
+}
+
+// denied is what zebra should have been told about a route that hardware does not have: failed if zebra believes otherwise. What
+// it believes since an earlier connection is left alone until it has told all, as most of that will be in hardware by then.
+func (r *rib) denied(e *entry) verdict {
+	if e.told.inHardware() || e.believed && !r.syncing {
+		return failed
 	}
 	return undecided
 }
@@ -309,7 +323,7 @@ func (r *rib) judge(e *entry) verdict {
 // tell notes what zebra is told about the entry.
 func (r *rib) tell(e *entry, v verdict) {
 	r.count(e, -1)
-	e.told, e.toldID = v, e.actual.id
+	e.told, e.toldID, e.believed = v, e.actual.id, v.inHardware()
 	r.count(e, 1)
 }
 

@@ -10,8 +10,7 @@ import (
 
 // linkMessage is what rtnetlink says of a link.
 func linkMessage(kind netlink.HeaderType, family uint8, index, flags uint32, name string) netlink.Message {
-	b := make([]byte, linkHeaderLen)
-	b[0] = family
+	b := append([]byte{family}, make([]byte, linkHeaderLen-1)...)
 	binary.NativeEndian.PutUint32(b[linkIndex:], index)
 	binary.NativeEndian.PutUint32(b[linkFlags:], flags)
 	ae := netlink.NewAttributeEncoder()

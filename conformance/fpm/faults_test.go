@@ -206,8 +206,9 @@ func TestFaultsOutOfRangeAreRefused(t *testing.T) {
 func TestMemoryIsBoundedByThePrefixesWhileTheChipStandsStill(t *testing.T) {
 	metrics := fpm.NewMetrics()
 	inBubble(t, server.Config{QueueCapacity: 16}, fpm.Config{Name: "r1", Metrics: metrics}, func(t *testing.T, r *rig) {
-		r.pause()
 		z := r.connect()
+		time.Sleep(fpm.DefaultSweepAfter + time.Second) // what comes later zebra cannot believe to be there
+		r.pause()
 		const prefixes, rounds = 100, 100
 		for round := range rounds {
 			for i := range prefixes {

@@ -137,6 +137,48 @@ func TestASwitchThatComesBackEmptyAndPausedIsNotBelieved(t *testing.T) {
 	})
 }
 
+func TestWhatZebraBelievesSinceAnEarlierConnectionIsDeniedIfItIsNotSo(t *testing.T) {
+	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
+		z := r.connect()
+		z.say(p1.set())
+		z.expect("203.0.113.0/24 offload")
+		z.close()
+		r.stopRouter()
+		r.stopSwitch()
+		r.startSwitch(server.Config{})
+		time.Sleep(settleTime)
+		r.pause()
+		r.startRouter(fpm.Config{})
+		z = r.connect()
+		z.say(p1.set())
+		z.expect()
+		time.Sleep(fpm.DefaultSweepAfter + time.Second)
+		z.expect("203.0.113.0/24 failed")
+		z.say(at(1).set()) // which zebra cannot believe to be there
+		time.Sleep(time.Minute)
+		z.expect()
+		r.resume()
+		z.expect("203.0.113.0/24 offload", "10.100.1.0/24 offload")
+	})
+}
+
+func TestAnUpdateThatIsOnItsWayWhenTheSwitchIsLostIsDenied(t *testing.T) {
+	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
+		z := r.connect()
+		z.say(p1.set())
+		z.expect("203.0.113.0/24 offload")
+		time.Sleep(time.Minute)
+		r.stopSwitch()
+		time.Sleep(time.Second)
+		other := p1
+		other.gateway = "10.0.12.3"
+		z.say(other.set())
+		z.expect()
+		time.Sleep(time.Minute)
+		z.expect("203.0.113.0/24 failed")
+	})
+}
+
 func TestTheBridgeIsRestarted(t *testing.T) {
 	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
 		z := r.connect()
@@ -184,7 +226,7 @@ func TestAPeerThatDoesNotReadMeetsADeadlineAndDoesNotStopTheReader(t *testing.T)
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		const routes = 30000
+		const routes = 18000
 		for i := range routes {
 			if _, err := conn.Write(frameOf(at(i).set())); err != nil {
 				t.Fatalf("after %d routes: %v", i, err)

@@ -34,6 +34,7 @@ var (
 // connect makes conn the present connection, and ends the one before.
 func (r *Router) connect(conn net.Conn) *connection {
 	c := &connection{Router: r, conn: conn, closed: make(chan struct{}), wake: make(chan struct{}, 1)}
+	kernel := r.config.Links == LinksKernel || r.config.Links == LinksAuto && isOwnZebra(conn.RemoteAddr())
 	r.locked(func() {
 		if old := r.connection; old != nil {
 			old.end(errSuperseded)
@@ -41,10 +42,10 @@ func (r *Router) connect(conn net.Conn) *connection {
 		r.rib.connect(time.Now())
 		c.epoch = r.rib.epoch
 		r.connection = c
-		r.chooseLinks(conn.RemoteAddr())
+		r.useLinks(kernel)
 	})
 	r.metrics.connections.Inc()
-	r.logger.Info("zebra connected", "peer", conn.RemoteAddr().String(), "epoch", c.epoch)
+	r.logger.Info("zebra connected", "peer", conn.RemoteAddr().String(), "epoch", c.epoch, "kernel_links", kernel)
 	return c
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net"
-	"net/netip"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -18,8 +16,7 @@ import (
 type LinkSource string
 
 const (
-	// LinksAuto is LinksKernel while zebra connects from a loopback address, which is in this process's network namespace, and
-	// else LinksIndex.
+	// LinksAuto is LinksKernel while the peer is seen to be a zebra in this process's network namespace, and else LinksIndex.
 	LinksAuto LinkSource = "auto"
 	// LinksKernel takes names and states of the links in this process's network namespace.
 	LinksKernel LinkSource = "kernel"
@@ -71,13 +68,8 @@ func (n *linkNames) prefixed(name string) string {
 	return n.prefix + name
 }
 
-// chooseLinks decides for the connection's peer what links are called. Called with mu held.
-func (r *Router) chooseLinks(peer net.Addr) {
-	kernel := r.config.Links == LinksKernel
-	if r.config.Links == LinksAuto {
-		a, err := netip.ParseAddrPort(peer.String())
-		kernel = err == nil && a.Addr().Unmap().IsLoopback()
-	}
+// useLinks decides whether links are the kernel's. Called with mu held.
+func (r *Router) useLinks(kernel bool) {
 	if kernel == r.rib.links.kernel {
 		return
 	}

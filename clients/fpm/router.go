@@ -169,9 +169,7 @@ func (r *Router) Serve(ctx context.Context, lis net.Listener) error {
 	defer stop()
 	r.locked(func() {
 		r.watchLinks = sync.OnceFunc(func() { work.Go(func() { r.followLinks(ctx) }) })
-		if r.config.Links == LinksKernel {
-			r.chooseLinks(lis.Addr())
-		}
+		r.useLinks(r.config.Links == LinksKernel)
 	})
 	work.Go(func() { r.follow(ctx) })
 	for {

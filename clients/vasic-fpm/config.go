@@ -88,7 +88,7 @@ func (c *config) register() {
 	f.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "`level`: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&c.links, "links", string(fpm.LinksAuto), "what links are called: kernel (as in this network namespace), index (if7), or "+
-		"auto, which is kernel where zebra connects from loopback")
+		"auto, which is kernel where zebra is seen to run in it")
 	f.StringVar(&c.trap, "trap", string(fpm.AnswerTrap), "answer for routes that hardware traps: trap (not advertised) or offload+trap (advertised)")
 	f.StringVar(&c.notify, "notify", notifySet, "the switch's settings ipv4- and ipv6-notify-on-flag-change: set them to 1, or keep them")
 	f.UintVar(&c.metric, "metric", fpm.DefaultMetric, "metric of all routes in the switch, which tells them from others")

@@ -34,7 +34,7 @@ var (
 // connect makes conn the present connection, and ends the one before.
 func (r *Router) connect(conn net.Conn) *connection {
 	c := &connection{Router: r, conn: conn, closed: make(chan struct{}), wake: make(chan struct{}, 1)}
-	kernel := r.config.Links == LinksKernel || r.config.Links == LinksAuto && isOwnZebra(conn.RemoteAddr())
+	kernel := r.config.Links == LinksKernel || r.config.Links == LinksAuto && isOwnZebra(conn)
 	r.locked(func() {
 		if old := r.connection; old != nil {
 			old.end(errSuperseded)

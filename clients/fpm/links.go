@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -29,8 +30,15 @@ type linkNames struct {
 	prefix  string               // of all names but lo
 	kernel  bool                 // links are those of the kernel; else they are made of the index
 	links   map[uint32]linkState // the kernel's, by ifindex
+	own     map[ownAddress]bool  // the kernel's own addresses
 	made    map[uint32]string    // names made of an index
 	version uint64               // grows when a name changes
+}
+
+// ownAddress is an address that the kernel has on a link.
+type ownAddress struct {
+	link    uint32
+	address netip.Addr
 }
 
 // linkState is what the kernel says of a link.
@@ -80,7 +88,15 @@ func (r *Router) useLinks(kernel bool) {
 	}
 }
 
-// relink notes that names of links have changed.
+// owns says whether a route leads to the router itself: zebra sends its own addresses as routes to the link that has them.
+func (n *linkNames) owns(k key, p *paths) bool {
+	if !n.kernel || !k.prefix.IsSingleIP() || len(p.list) != 1 || p.list[0].gateway.IsValid() {
+		return false
+	}
+	return n.own[ownAddress{p.list[0].link, k.prefix.Addr()}]
+}
+
+// relink notes that names of links, or the router's own addresses, have changed.
 func (r *rib) relink() {
 	r.links.version++
 	for _, e := range r.entries {
@@ -90,16 +106,16 @@ func (r *rib) relink() {
 	}
 }
 
-// setLinks takes over the kernel's links.
-func (r *Router) setLinks(links map[uint32]linkState) {
+// setLinks takes over the kernel's links and addresses.
+func (r *Router) setLinks(k kernelLinks) {
 	r.locked(func() {
 		names := r.rib.links
-		renamed := false
-		for index, l := range links {
-			renamed = renamed || names.links[index].name != l.name
+		changed := !maps.Equal(names.own, k.own)
+		for index, l := range k.links {
+			changed = changed || names.links[index].name != l.name
 		}
-		names.links = links
-		if renamed && names.kernel {
+		names.links, names.own = k.links, k.own
+		if changed && names.kernel {
 			r.rib.relink()
 		}
 	})

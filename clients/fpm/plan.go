@@ -60,11 +60,12 @@ func (r *rib) request(op operation, m *vasicv1.Route) vasicv1.RouteAction {
 		return vasicv1.RouteAction_ROUTE_ACTION_DELETE
 	}
 	m.Type, m.Protocol = vasicv1.RouteType(e.kind), uint32(e.protocol)
-	switch {
-	case e.kind.rejects():
-	case e.paths.blackhole:
-		m.Type = vasicv1.RouteType_ROUTE_TYPE_BLACKHOLE
-	default:
+	if e.kind.rejects() {
+		return vasicv1.RouteAction_ROUTE_ACTION_REPLACE
+	}
+	kind := r.kind(e)
+	m.Type = vasicv1.RouteType(kind)
+	if !kind.rejects() {
 		m.NextHops = r.nextHops(e.paths)
 	}
 	return vasicv1.RouteAction_ROUTE_ACTION_REPLACE

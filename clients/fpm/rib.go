@@ -265,7 +265,7 @@ func (r *rib) content(e *entry) (content, bool) {
 	if e.paths.blackhole {
 		return contentOf(blackhole, e.protocol), true
 	}
-	c := contentOf(unicast, e.protocol)
+	c := contentOf(r.kind(e), e.protocol)
 	for _, p := range e.paths.list {
 		device := ""
 		if p.link != 0 {
@@ -277,6 +277,17 @@ func (r *rib) content(e *entry) (content, bool) {
 		c.add(hop{p.gateway, device, p.weight})
 	}
 	return c, len(e.paths.list) > 0
+}
+
+// kind is what the switch is to do with packets of a unicast route whose paths are known.
+func (r *rib) kind(e *entry) routeKind {
+	switch {
+	case e.paths.blackhole:
+		return blackhole
+	case r.links.owns(e.key, e.paths):
+		return local
+	}
+	return unicast
 }
 
 // settled says whether the switch has answered everything about the entry, and Watch has told what became of it.

@@ -37,6 +37,7 @@ type routeKind uint8
 
 const (
 	unicast     routeKind = 1
+	local       routeKind = 2
 	blackhole   routeKind = 6
 	unreachable routeKind = 7
 	prohibit    routeKind = 8

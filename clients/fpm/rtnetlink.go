@@ -5,27 +5,52 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"net/netip"
 	"time"
 
 	"github.com/mdlayher/netlink"
 )
 
-// What rtnetlink says of links, from include/uapi/linux/rtnetlink.h, if_link.h and if.h.
+// What rtnetlink says of links and addresses, from include/uapi/linux/rtnetlink.h, if_link.h, if_addr.h and if.h.
 const (
-	protocolRoute = 0 // NETLINK_ROUTE
-	groupLink     = 1 // RTMGRP_LINK
-	typeNewLink   = 16
-	typeDelLink   = 17
-	typeGetLink   = 18
-	linkHeaderLen = 16      // struct ifinfomsg
-	linkIndex     = 4       // offset of ifi_index in it
-	linkFlags     = 8       // offset of ifi_flags
-	attrLinkName  = 3       // IFLA_IFNAME
-	linkUp        = 0x1     // IFF_UP
-	linkLowerUp   = 0x10000 // IFF_LOWER_UP
-	familyUnspec  = 0       // others are about bridge ports
-	linksRetry    = time.Second
+	protocolRoute = 0                  // NETLINK_ROUTE
+	linkGroups    = 0x1 | 0x10 | 0x100 // RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
+
+	typeNewLink    = 16
+	typeDelLink    = 17
+	typeGetLink    = 18
+	typeNewAddress = 20
+	typeDelAddress = 21
+	typeGetAddress = 22
+
+	linkHeaderLen    = 16      // struct ifinfomsg
+	addressHeaderLen = 8       // struct ifaddrmsg
+	linkIndex        = 4       // offset of ifi_index and of ifa_index
+	linkFlags        = 8       // offset of ifi_flags
+	linkUp           = 0x1     // IFF_UP
+	linkLowerUp      = 0x10000 // IFF_LOWER_UP
+	familyUnspec     = 0       // of links; others are about bridge ports
+
+	attrLinkName = 3 // IFLA_IFNAME
+	attrAddress  = 1 // IFA_ADDRESS
+	attrLocal    = 2 // IFA_LOCAL, where that is another
 )
+
+// linksRetry is the wait after rtnetlink failed.
+const linksRetry = time.Second
+
+// kernelLinks are the links of this network namespace, and the addresses on them.
+type kernelLinks struct {
+	links map[uint32]linkState // by ifindex
+	own   map[ownAddress]bool
+}
+
+func newKernelLinks() kernelLinks {
+	return kernelLinks{make(map[uint32]linkState), make(map[ownAddress]bool)}
+}
+
+// clone is a copy for another owner.
+func (k kernelLinks) clone() kernelLinks { return kernelLinks{maps.Clone(k.links), maps.Clone(k.own)} }
 
 // followLinks keeps the kernel's links in the router until ctx ends.
 func (r *Router) followLinks(ctx context.Context) {
@@ -44,7 +69,7 @@ func (r *Router) followLinks(ctx context.Context) {
 
 // readLinks lists the links and then follows their changes until something fails.
 func (r *Router) readLinks(ctx context.Context) error {
-	changes, err := netlink.Dial(protocolRoute, &netlink.Config{Groups: groupLink})
+	changes, err := netlink.Dial(protocolRoute, &netlink.Config{Groups: linkGroups})
 	if err != nil {
 		return err
 	}
@@ -55,58 +80,69 @@ func (r *Router) readLinks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.setLinks(maps.Clone(links))
 	for {
+		r.setLinks(links.clone())
 		messages, err := changes.Receive()
 		if err != nil {
 			return err
 		}
-		for _, m := range messages {
-			if err := takeLink(links, m); err != nil {
-				return err
-			}
+		if err := links.takeAll(messages); err != nil {
+			return err
 		}
-		r.setLinks(maps.Clone(links))
 	}
 }
 
-// listLinks reads all links of this network namespace.
-func listLinks() (map[uint32]linkState, error) {
+// listLinks reads all links and addresses of this network namespace.
+func listLinks() (kernelLinks, error) {
+	links := newKernelLinks()
 	conn, err := netlink.Dial(protocolRoute, nil)
 	if err != nil {
-		return nil, err
+		return links, err
 	}
 	defer func() { _ = conn.Close() }()
-	messages, err := conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: typeGetLink, Flags: netlink.Request | netlink.Dump},
-		Data:   make([]byte, linkHeaderLen),
-	})
-	if err != nil {
-		return nil, err
-	}
-	links := make(map[uint32]linkState, len(messages))
-	for _, m := range messages {
-		if err := takeLink(links, m); err != nil {
-			return nil, err
+	for _, request := range []netlink.Message{
+		{Header: netlink.Header{Type: typeGetLink}, Data: make([]byte, linkHeaderLen)},
+		{Header: netlink.Header{Type: typeGetAddress}, Data: make([]byte, addressHeaderLen)},
+	} {
+		request.Header.Flags = netlink.Request | netlink.Dump
+		messages, err := conn.Execute(request)
+		if err == nil {
+			err = links.takeAll(messages)
+		}
+		if err != nil {
+			return links, err
 		}
 	}
 	return links, nil
 }
 
-// takeLink changes links by what a message says.
-func takeLink(links map[uint32]linkState, m netlink.Message) error {
-	if m.Header.Type != typeNewLink && m.Header.Type != typeDelLink {
-		return nil
+// takeAll changes links by what messages say.
+func (k kernelLinks) takeAll(messages []netlink.Message) error {
+	for _, m := range messages {
+		var err error
+		switch m.Header.Type {
+		case typeNewLink, typeDelLink:
+			err = k.takeLink(m)
+		case typeNewAddress, typeDelAddress:
+			err = k.takeAddress(m)
+		}
+		if err != nil {
+			return fmt.Errorf("rtnetlink message of type %d: %w", m.Header.Type, err)
+		}
 	}
+	return nil
+}
+
+func (k kernelLinks) takeLink(m netlink.Message) error {
 	if len(m.Data) < linkHeaderLen {
-		return fmt.Errorf("link message: %w", errShort)
+		return errShort
 	}
 	if m.Data[0] != familyUnspec {
 		return nil
 	}
 	index := binary.NativeEndian.Uint32(m.Data[linkIndex:])
 	if m.Header.Type == typeDelLink {
-		delete(links, index)
+		delete(k.links, index)
 		return nil
 	}
 	flags := binary.NativeEndian.Uint32(m.Data[linkFlags:])
@@ -124,7 +160,39 @@ func takeLink(links map[uint32]linkState, m netlink.Message) error {
 		return err
 	}
 	if l.name != "" {
-		links[index] = l
+		k.links[index] = l
+	}
+	return nil
+}
+
+func (k kernelLinks) takeAddress(m netlink.Message) error {
+	if len(m.Data) < addressHeaderLen {
+		return errShort
+	}
+	ad, err := netlink.NewAttributeDecoder(m.Data[addressHeaderLen:])
+	if err != nil {
+		return err
+	}
+	var address, local netip.Addr // the first is that of the peer where there is the second
+	for ad.Next() {
+		switch ad.Type() {
+		case attrAddress:
+			ad.Do(into(&address))
+		case attrLocal:
+			ad.Do(into(&local))
+		}
+	}
+	if err := ad.Err(); err != nil {
+		return err
+	}
+	own := ownAddress{binary.NativeEndian.Uint32(m.Data[linkIndex:]), address}
+	if local.IsValid() {
+		own.address = local
+	}
+	if m.Header.Type == typeDelAddress {
+		delete(k.own, own)
+	} else {
+		k.own[own] = true
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 	planBatch        = 256 // operations that are planned, and sent, at once
 	bookmarkInterval = time.Second
 	firstRetry       = 100 * time.Millisecond // of a lost switch
-	lastRetry        = 5 * time.Second
+	lastRetry        = time.Second
 	callTimeout      = 10 * time.Second // of what is set up at the switch
 	notifyAll        = 1                // Settings.ipv4_notify_on_flag_change: every change
 )

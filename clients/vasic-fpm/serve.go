@@ -18,12 +18,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc"
 
 	"github.com/vasic-project/vasic/clients/fpm"
 	"github.com/vasic-project/vasic/clients/vasic"
 )
 
-const headerTimeout = 5 * time.Second // of a request for /metrics
+const (
+	headerTimeout  = 5 * time.Second // of a request for /metrics
+	connectTimeout = 5 * time.Second // of one try to reach a switch
+)
 
 // serve runs all routers until ctx is done or one of them fails, and then stops them.
 func serve(ctx context.Context, c *config, stderr io.Writer) error {
@@ -130,11 +134,15 @@ func orNever(d time.Duration) time.Duration {
 
 // dial returns a client of the switch at server, with the security that the flags say.
 func dial(c *config, server string) (*vasic.Client, error) {
+	// A switch that is back shall not wait for its routes.
+	quick := vasic.DefaultBackoff
+	quick.MaxDelay = time.Second
+	options := []vasic.DialOption{vasic.WithDialOptions(grpc.WithConnectParams(grpc.ConnectParams{Backoff: quick, MinConnectTimeout: connectTimeout}))}
 	switch {
 	case c.insecure:
-		return vasic.Dial(server, vasic.WithInsecure())
+		return vasic.Dial(server, append(options, vasic.WithInsecure())...)
 	case c.tlsCA == "" && c.tlsCert == "":
-		return vasic.Dial(server)
+		return vasic.Dial(server, options...)
 	}
 	security := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.tlsCA != "" {
@@ -154,7 +162,7 @@ func dial(c *config, server string) (*vasic.Client, error) {
 		}
 		security.Certificates = []tls.Certificate{cert}
 	}
-	return vasic.Dial(server, vasic.WithTLS(security))
+	return vasic.Dial(server, append(options, vasic.WithTLS(security))...)
 }
 
 func newLogger(c *config, w io.Writer) *slog.Logger {

@@ -37,7 +37,6 @@ type entry struct {
 	kind                   routeKind
 	protocol               protocol
 	paths                  *paths    // nil: not known, as its next-hop id was not announced; or the route rejects
-	generation             uint64    // of what zebra wrote; grows with each message
 	epoch                  uint64    // of the connection that spoke of it last
 	since                  time.Time // when message was read
 	hop                    *hopNode  // its next-hop object, if it has one
@@ -52,7 +51,7 @@ type entry struct {
 	result   result // in-band hardware result of the last operation
 
 	// What zebra was told.
-	told     verdict // about the present generation
+	told     verdict // about the present message
 	toldID   uint64  // Route.id that hardware had when zebra was told of it last
 	believed bool    // zebra may count the route, or the one before it, as in hardware
 
@@ -99,13 +98,12 @@ type rib struct {
 	metric  uint32 // of all its routes in the switch, which tells them from others
 
 	// The connection.
-	epoch      uint64 // of the present connection, or the last one
-	connected  bool
-	generation uint64    // the last one given out
-	syncing    bool      // it has not told all it wants
-	stale      int       // entries that are present and that this connection has not spoken of
-	heard      time.Time // when it last spoke of an entry for the first time
-	confirmed  time.Time // when it last spoke of one that was stale
+	epoch     uint64 // of the present connection, or the last one
+	connected bool
+	syncing   bool      // it has not told all it wants
+	stale     int       // entries that are present and that this connection has not spoken of
+	heard     time.Time // when it last spoke of an entry for the first time
+	confirmed time.Time // when it last spoke of one that was stale
 
 	// The switch.
 	synced   bool   // actual is complete
@@ -204,8 +202,6 @@ func (r *rib) unset(k key, now time.Time) {
 
 // mention notes that this connection has spoken of the entry.
 func (r *rib) mention(e *entry, now time.Time) {
-	r.generation++
-	e.generation = r.generation
 	if e.epoch == r.epoch {
 		return
 	}

@@ -48,7 +48,7 @@ func (c *connection) writeAnswers() {
 		if len(b) > 0 {
 			_ = c.conn.SetWriteDeadline(time.Now().Add(c.config.WriteTimeout)) // Write fails where this does
 			if _, err := c.conn.Write(b); err != nil {
-				c.locked(func() { c.end(fmt.Errorf("writing answers: %w", err)) })
+				c.end(fmt.Errorf("writing answers: %w", err))
 				return
 			}
 			continue
@@ -156,12 +156,12 @@ var errNoConnection = errors.New("fpm: zebra is not connected")
 
 // Disconnect ends zebra's connection. Zebra connects again after three seconds, and sends everything anew.
 func (r *Router) Disconnect() error {
-	err := errNoConnection
-	r.locked(func() {
-		if c := r.connection; c != nil {
-			err = nil
-			c.end(errDisconnected)
-		}
-	})
-	return err
+	r.mu.Lock()
+	c := r.connection
+	r.mu.Unlock()
+	if c == nil {
+		return errNoConnection
+	}
+	c.end(errDisconnected)
+	return nil
 }

@@ -35,29 +35,47 @@ var (
 func (r *Router) connect(conn net.Conn) *connection {
 	c := &connection{Router: r, conn: conn, closed: make(chan struct{}), wake: make(chan struct{}, 1)}
 	kernel := r.config.Links == LinksKernel || r.config.Links == LinksAuto && isOwnZebra(conn)
+	var old *connection
 	r.locked(func() {
-		if old := r.connection; old != nil {
-			old.end(errSuperseded)
+		if old = r.connection; old != nil {
+			old.detach()
 		}
 		r.rib.connect(time.Now())
 		c.epoch = r.rib.epoch
 		r.connection = c
 		r.useLinks(kernel)
 	})
+	if old != nil {
+		old.report(errSuperseded)
+	}
 	r.metrics.connections.Inc()
 	r.logger.Info("zebra connected", "peer", conn.RemoteAddr().String(), "epoch", c.epoch, "kernel_links", kernel)
 	return c
 }
 
-// end ends the connection if it is the present one. Called with mu held.
+// end ends the connection if it is the present one.
 func (c *connection) end(why error) {
+	ended := false
+	c.locked(func() { ended = c.detach() })
+	if ended {
+		c.report(why)
+	}
+}
+
+// detach ends the connection, and says false if it is not the present one. Called with mu held.
+func (c *connection) detach() bool {
 	if c.connection != c {
-		return
+		return false
 	}
 	c.connection = nil
 	c.rib.connected = false
 	close(c.closed)
 	_ = c.conn.Close()
+	return true
+}
+
+// report logs and counts the end of the connection.
+func (c *connection) report(why error) {
 	level := c.logger.Info
 	if m := (*MalformedError)(nil); errors.As(why, &m) {
 		c.metrics.malformed.Inc()
@@ -68,7 +86,7 @@ func (c *connection) end(why error) {
 
 // serve runs the connection until it is over.
 func (c *connection) serve(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { c.locked(func() { c.end(context.Cause(ctx)) }) })
+	stop := context.AfterFunc(ctx, func() { c.end(context.Cause(ctx)) })
 	defer stop()
 	done := make(chan struct{}, 2)
 	go func() {
@@ -83,7 +101,7 @@ func (c *connection) serve(ctx context.Context) {
 	if errors.Is(err, io.EOF) {
 		err = errors.New("closed by zebra")
 	}
-	c.locked(func() { c.end(err) })
+	c.end(err)
 	<-done
 	<-done
 }

@@ -245,11 +245,13 @@ func (s *session) program(ctx context.Context) error {
 
 // onResult takes an answer of the switch. It is called by the Programmer's goroutine.
 func (s *session) onResult(res vasic.Result) {
+	var k key
 	s.locked(func() {
 		op, ok := s.sent[res.ID]
 		if !ok {
 			return // not an answer to anything that was asked
 		}
+		k = op.entry.key
 		switch res.Status {
 		case vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED:
 			op.generation = res.Generation
@@ -259,8 +261,8 @@ func (s *session) onResult(res vasic.Result) {
 			return
 		case vasicv1.OperationStatus_OPERATION_STATUS_REFUSED:
 			s.unanswered--
+			s.linkGone = s.linkGone || errors.Is(res.Err, vasic.ErrLinkNotFound)
 			s.rib.answer(op.operation, &res)
-			s.refused(op.operation, res.Err)
 		case vasicv1.OperationStatus_OPERATION_STATUS_OFFLOADED:
 			s.rib.decide(op.entry, op.generation, offloaded)
 		case vasicv1.OperationStatus_OPERATION_STATUS_TRAPPED:
@@ -270,16 +272,8 @@ func (s *session) onResult(res vasic.Result) {
 		}
 		delete(s.sent, res.ID)
 	})
-}
-
-// refused logs and counts a refusal. Called with mu held.
-func (s *session) refused(op operation, err error) {
-	if op.remove && (errors.Is(err, vasic.ErrRouteNotFound) || errors.Is(err, vasic.ErrTableNotFound)) {
-		return // it is gone, as it should
+	if res.Err != nil {
+		s.metrics.refused.Inc()
+		s.logger.Debug("the switch refuses an operation", "prefix", k.prefix, "table", k.table, "error", res.Err)
 	}
-	if errors.Is(err, vasic.ErrLinkNotFound) {
-		s.linkGone = true
-	}
-	s.metrics.refused.Inc()
-	s.logger.Debug("the switch refuses a route", "prefix", op.entry.key.prefix, "table", op.entry.key.table, "error", err)
 }

@@ -21,8 +21,8 @@
 //
 //   - Reading never waits for the switch or for writing. Memory is bounded by the number of prefixes, and of next-hop objects.
 //   - A frame takes effect as a whole or, if it is malformed, not at all.
-//   - An answer is about the last message that zebra wrote for the prefix, and is sent only while the switch is known to have
-//     exactly that route with that hardware state.
+//   - An answer is about the last message that zebra wrote for the prefix. One that says that hardware has the route is sent only
+//     while the switch is known to have exactly that route with that hardware state; faults aside.
 //
 // # Concurrency
 //

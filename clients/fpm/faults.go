@@ -161,6 +161,7 @@ func (r *Router) setFaults(f Faults) {
 	case !f.StopReading && r.gate != nil:
 		close(r.gate)
 		r.gate = nil
+		r.rib.heard, r.rib.confirmed = time.Now(), time.Now() // what zebra said meanwhile is still to be read
 	}
 	if r.connection != nil {
 		for _, h := range r.connection.held {

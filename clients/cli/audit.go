@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
@@ -169,7 +170,7 @@ func routeCount(ctx context.Context, c vasicv1.SwitchServiceClient, f vasicv1.Fa
 	}
 	var n uint64
 	for _, r := range status.GetRoutes() {
-		if f == familyAny || (r.GetFamily() == "ipv6") == (f == family6) {
+		if f == familyAny || strings.EqualFold(r.GetFamily(), "ipv6") == (f == family6) {
 			n += r.GetCount()
 		}
 	}

@@ -347,8 +347,8 @@ func (p *printer) exposure(r *exposure.Report) {
 		p.text("A daemon that advertises on accept would have drawn no traffic that hardware could not carry.\n")
 		return
 	}
-	p.text(fmt.Sprintf("A daemon that advertises on accept would have drawn traffic to %s prefixes that hardware could not carry; waiting for the flag "+
-		"saves %s ms in sum, %s ms at the longest.\n", grouped(r.ExposedEver), milliText(r.All.Total), milliText(r.All.Longest)))
+	p.text(fmt.Sprintf("A daemon that advertises on accept would have drawn traffic to %s that hardware could not carry; waiting for the flag "+
+		"saves %s ms in sum, %s ms at the longest.\n", prefixCount(r.ExposedEver), milliText(r.All.Total), milliText(r.All.Longest)))
 }
 
 // windows prints a sum of windows.
@@ -370,6 +370,14 @@ func (p *printer) windowsOf(which string, w exposure.Windows) {
 	p.windows(which+" ", w)
 	p.close('}')
 	p.text("\n")
+}
+
+// prefixCount is "1 prefix" or "n prefixes".
+func prefixCount(n uint64) string {
+	if n == 1 {
+		return "1 prefix"
+	}
+	return grouped(n) + " prefixes"
 }
 
 // milliText is a duration in milliseconds as text.

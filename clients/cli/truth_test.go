@@ -226,7 +226,7 @@ func TestExposureOfARecording(t *testing.T) {
 		"windows 1 total_ms 20.000 longest_ms 20.000 p50_ms 20.000 p90_ms 20.000 p99_ms 20.000 \n"+
 		"added windows 1 total_ms 20.000 longest_ms 20.000 \n"+
 		"192.0.2.0/24 table main windows 1 total_ms 20.000 longest_ms 20.000 \n"+
-		"A daemon that advertises on accept would have drawn traffic to 1 prefixes that hardware could not carry; waiting for the flag saves 20.000 ms in sum, 20.000 ms at the longest.\n", "")
+		"A daemon that advertises on accept would have drawn traffic to 1 prefix that hardware could not carry; waiting for the flag saves 20.000 ms in sum, 20.000 ms at the longest.\n", "")
 	f.expect(t, "-j exposure top 0 proto static from "+file, exitDone, `{"seconds":0.020,"prefixes":1,"exposed_ever":0,"exposed_now":0,"gaps":0,"windows":0,"total_ms":0.000,"longest_ms":0.000,`+
 		`"p50_ms":0.000,"p90_ms":0.000,"p99_ms":0.000,"added":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"replaced":{"windows":0,"total_ms":0.000,"longest_ms":0.000},`+
 		`"lost":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"failed":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"top":[]}`+"\n", "")

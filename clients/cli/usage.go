@@ -145,8 +145,8 @@ FILE has an address a line, plain or gzip. A difference that the flags of the ro
 not tell of is marked "silent". With "check" the exit status is 2 unless every prefix
 is consistent, or trapped with the flag that says so.`
 
-	usageExposure = `Usage: vasicctl exposure [ live ] [ for TIME ] [ until synced ] SELECTION
-       vasicctl exposure from FILE SELECTION
+	usageExposure = `Usage: vasicctl exposure [ live ] [ for TIME ] [ until synced ] [ SELECTION ]
+       vasicctl exposure from FILE [ SELECTION ]
 SELECTION := [ root PREFIX ] [ table TABLE_ID ] [ proto RTPROTO ]
              [ top { NUMBER | all } ]
 A prefix is exposed while software has a route for it that hardware does not carry.

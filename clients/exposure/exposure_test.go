@@ -26,14 +26,14 @@ const (
 
 // step is an event, or with told a change of the notification setting, at so many milliseconds.
 type step struct {
-	at      int
-	kind    vasicv1.EventKind
-	id      uint64
-	metric  uint32
-	flag    string // "offload", "trap" or "failed"
+	at       int
+	kind     vasicv1.EventKind
+	id       uint64
+	metric   uint32
+	flag     string // "offload", "trap" or "failed"
 	appended bool
-	prefix  string // "" is 192.0.2.0/24
-	told    *bool
+	prefix   string // "" is 192.0.2.0/24
+	told     *bool
 }
 
 // route is the route of a step.

@@ -297,3 +297,15 @@ func TestFaultInAGroupLeavesItWithoutNextHops(t *testing.T) {
 		}
 	})
 }
+
+func TestRouteThatWasThereAndFailedIsToldThatItLeft(t *testing.T) {
+	inBubble(t, asic.Config{}, func(r *rig) {
+		r.submit(r.blackhole(1, 1))
+		r.settled()
+		r.fault(asic.Fault{})
+		r.submit(r.blackhole(1, 2), r.blackhole(1, 1)) // a better one comes and goes
+		r.expect("2:"+older, "1:"+older)
+		r.Submit([]fib.Op{{Kind: fib.OpClear}})
+		r.expect("1:0")
+	})
+}

@@ -167,10 +167,10 @@ func (c *Chip) shared(hops []fib.NextHop) *group {
 	return g
 }
 
-// groupFor returns the group of the routes of an entry, or nil if they need none.
-func (c *Chip) groupFor(tos uint8, members []member) *group {
+// groupFor returns the group of the routes of an entry, or nil if they need none. Their flags are those of their kind.
+func (c *Chip) groupFor(members []member) *group {
 	info := members[0].ref.Info
-	if c.profile.simulated || info.Type != fib.TypeUnicast || tos != 0 {
+	if c.profile.simulated || members[0].flags != grouped.flags {
 		return nil
 	}
 	if info.NextHopID != 0 {

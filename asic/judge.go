@@ -26,12 +26,15 @@ func (c *Chip) kind(op *fib.Op, info *fib.Info) verdict {
 	case c.profile.simulated:
 		return trapped
 	}
+	if op.Source.IsValid() {
+		return unsupported
+	}
+	if op.Family == fib.IPv6 {
+		return kind6(op, info)
+	}
 	switch info.Type {
 	case fib.TypeUnicast:
-		switch {
-		case op.Source.IsValid():
-			return unsupported
-		case op.TOS != 0:
+		if op.TOS != 0 {
 			return trapped
 		}
 		return grouped
@@ -42,16 +45,22 @@ func (c *Chip) kind(op *fib.Op, info *fib.Info) verdict {
 		return offloaded
 	case fib.TypeLocal, fib.TypeBroadcast, fib.TypeUnreachable, fib.TypeProhibit:
 		return trapped
-	case fib.TypeAnycast, fib.TypeThrow: // to the IPv6 FIB throw is one of the rejects, to the IPv4 FIB it is not
-		if op.Family == fib.IPv6 {
-			return trapped
-		}
-	case fib.TypeMulticast:
-		if op.Family == fib.IPv6 {
-			return ignored
-		}
 	}
 	return unsupported
+}
+
+// kind6 does so for IPv6, where throw is one of the rejects and what is nothing else forwards.
+func kind6(op *fib.Op, info *fib.Info) verdict {
+	if op.Prefix.Addr().IsMulticast() {
+		return ignored
+	}
+	switch info.Type {
+	case fib.TypeBlackhole:
+		return offloaded
+	case fib.TypeLocal, fib.TypeBroadcast, fib.TypeAnycast, fib.TypeUnreachable, fib.TypeProhibit, fib.TypeThrow:
+		return trapped
+	}
+	return grouped
 }
 
 // judge returns the operation's routes with the flags of their kind. The slice is valid until the next call.

@@ -175,7 +175,7 @@ func (c *Chip) write(t *table, op *fib.Op, members []member, n uint32, present b
 			c.occupy(c.rowsFor(op.Family, op.Prefix))
 		}
 	}
-	g := c.groupFor(op.TOS, members)
+	g := c.groupFor(members)
 	c.entries.set(n, t, op.TOS, members)
 	c.join(n, g)
 	c.offerRoom() // of the group that it has left
@@ -208,7 +208,7 @@ func (c *Chip) append(t *table, op *fib.Op, injected verdict) {
 	failure := injected
 	switch {
 	case failure != (verdict{}):
-	case !present && failed != nil:
+	case failed != nil && (!present || !c.profile.simulated): // not to an older route
 		failure = verdict{flags: fib.FlagOffloadFailed, reason: failed.reason}
 	case !present || c.tableOf(n) != t:
 		failure = unsupported
@@ -238,11 +238,9 @@ func (c *Chip) regroup(t *table, op *fib.Op, n uint32, members []member, kept in
 	was := make([]fib.Flags, kept)
 	for i := range was {
 		was[i] = members[i].flags
-		if members[i].ref.Info.Type == fib.TypeUnicast && c.entries.at(n).tos == 0 {
-			members[i].flags = grouped.flags
-		}
+		members[i].flags = c.kind(op, members[i].ref.Info).flags
 	}
-	g := c.groupFor(c.entries.at(n).tos, members)
+	g := c.groupFor(members)
 	c.entries.change(n, members)
 	c.join(n, g)
 	c.offerRoom()
@@ -286,7 +284,7 @@ func (c *Chip) evict(t *table, op *fib.Op) {
 	switch {
 	case len(rest) == 0:
 		c.drop(t, op, n)
-		c.olderGone(t.space, op)
+		c.olderGone(t.space, op, nil)
 		c.surface(t.space, op)
 	case c.profile.simulated:
 		c.entries.change(n, rest)

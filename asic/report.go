@@ -68,7 +68,8 @@ func (c *Chip) foreign(op *fib.Op) {
 func (c *Chip) clear() {
 	for _, n := range c.newest() {
 		t, pfx := c.tableOf(n), c.prefixOf(n)
-		for _, m := range c.entries.members(n, nil) {
+		left := c.entries.members(n, c.scratch[:0])
+		for _, m := range left {
 			c.results = append(c.results, fib.Result{Family: t.family, Clear: true, Table: t.id, Prefix: pfx, Ref: m.ref})
 		}
 		c.drop(t, &fib.Op{Prefix: pfx}, n)
@@ -76,8 +77,9 @@ func (c *Chip) clear() {
 			c.resources.released(t.family)
 		}
 		if len(c.failed.byKey) > 0 {
-			c.olderGone(t.space, &fib.Op{Family: t.family, Prefix: pfx})
+			c.olderGone(t.space, &fib.Op{Family: t.family, Prefix: pfx}, left)
 		}
+		c.scratch = left[:0]
 	}
 	clear(c.hidden)
 	c.handOver()

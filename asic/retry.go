@@ -175,8 +175,9 @@ func (c *Chip) oldestWithRoom() (best *waitlist) {
 	return best
 }
 
-// olderGone says of a route that failed that the older entry of its prefix has left hardware, too.
-func (c *Chip) olderGone(s *space, op *fib.Op) {
+// olderGone says of a route that failed that the older entry of its prefix has left hardware, too. An attempt to write what was there can have failed,
+// too: routes that leave are told that they left, and no more.
+func (c *Chip) olderGone(s *space, op *fib.Op, left []member) {
 	if len(c.failed.byKey) == 0 {
 		return
 	}
@@ -188,6 +189,9 @@ func (c *Chip) olderGone(s *space, op *fib.Op) {
 		}
 		f.older = false
 		for i := range f.op.Len() {
+			if slices.ContainsFunc(left, func(m member) bool { return m.ref.Generation == f.op.Ref(i).Generation }) {
+				continue
+			}
 			c.results = append(c.results, fib.Result{
 				Family: op.Family, Flags: fib.FlagOffloadFailed, Reason: f.reason, Silent: true, Clear: true, Table: t.id, Prefix: op.Prefix, Ref: f.op.Ref(i),
 			})

@@ -141,12 +141,16 @@ func TestIPv6KindsDifferFromIPv4(t *testing.T) {
 		for i, c := range []struct {
 			kind fib.Type
 			want string
-		}{{fib.TypeAnycast, trapped}, {fib.TypeThrow, trapped}, {fib.TypeMulticast, "0"}, {fib.TypeBroadcast, trapped}} {
+		}{{fib.TypeAnycast, trapped}, {fib.TypeThrow, trapped}, {fib.TypeMulticast, offloaded}, {fib.TypeBroadcast, trapped}} {
 			op := r.op(fib.OpReplace, fib.IPv6, i, uint32(i+1))
 			op.First.Info = &fib.Info{Type: c.kind, NextHops: []fib.NextHop{{Link: r.port, Weight: 1}}}
 			r.submit(op)
 			r.expect(fmt.Sprintf("%d:%s", i+1, c.want))
 		}
+		toMany := r.op(fib.OpReplace, fib.IPv6, 8, 8)
+		toMany.Prefix = netip.MustParsePrefix("ff0e::/16")
+		r.submit(toMany)
+		r.expect("8:0")
 		fromSomewhere := r.op(fib.OpReplace, fib.IPv6, 9, 9)
 		fromSomewhere.Source = fromSomewhere.Prefix
 		r.submit(fromSomewhere)

@@ -34,6 +34,7 @@ type audit struct {
 	// Of one piece.
 	busy     bool // something is in the queue
 	rows     []auditedPrefix
+	known    map[netip.Prefix]struct{} // the prefixes of rows; made when somebody asks
 	siblings []fib.Sibling
 	strays   []stray
 	found    []*vasicv1.Comparison
@@ -162,7 +163,7 @@ func (a *audit) compare(family fib.Family, c *fib.Chunk) {
 		}
 	})
 	clear(a.rows)
-	a.rows, a.siblings = a.rows[:0], a.siblings[:0]
+	a.rows, a.siblings, a.known = a.rows[:0], a.siblings[:0], nil
 }
 
 func inBlock(block, p netip.Prefix) bool { return p.Bits() >= block.Bits() && block.Contains(p.Addr()) }
@@ -170,22 +171,23 @@ func inBlock(block, p netip.Prefix) bool { return p.Bits() >= block.Bits() && bl
 // judge compares the route that software uses for its prefix with the hardware entry there, or else with the one that covers it.
 func (a *audit) judge(v *asic.View, r *fib.Route, e asic.Entry, present bool) {
 	c := comparison{software: treatmentBy(r)}
-	switch {
-	case r.Family == fib.IPv6 && r.Info.Type == fib.TypeMulticast: // not for a unicast table
-		c.same = true
-	case present && hides(&e, r):
-		c.same, c.software = true, treatmentOf(&e)
-	case present && madeFrom(&e, r):
-		c.same = true
-	default:
-		c.pending = v.Pending(r.Family, r.Table, r.Prefix) || present && e.Table != r.Table && v.Pending(r.Family, e.Table, e.Prefix) ||
-			r.Info.NextHopID != 0 && a.busy // a change of its object may wait
-		if !present && !c.pending {
-			e, present = covering(v, r)
-		}
-	}
 	if present {
 		c.hardware = treatmentOf(&e)
+	}
+	switch {
+	case present && hides(&e, r):
+		c.same, c.software = true, c.hardware
+	case ignored(r), present && madeFrom(&e, r):
+		c.same = true
+	}
+	if !c.same || c.hardware == handles {
+		c.pending = v.Pending(r.Family, r.Table, r.Prefix) || present && e.Table != r.Table && v.Pending(r.Family, e.Table, e.Prefix) ||
+			!c.same && r.Info.NextHopID != 0 && a.busy // a change of its object may wait
+	}
+	if !c.same && !c.pending && !present {
+		if e, present = covering(v, r); present {
+			c.hardware = treatmentOf(&e)
+		}
 	}
 	verdict := c.verdict()
 	a.count(r.Family, verdict)
@@ -209,33 +211,34 @@ func covering(v *asic.View, r *fib.Route) (asic.Entry, bool) {
 	return asic.Entry{}, false
 }
 
-// findStrays collects the entries of the piece whose prefixes software does not have.
+// findStrays collects the entries of the piece whose prefixes software does not have. Mostly there is none: then as many entries were matched as there are.
 func (a *audit) findStrays(v *asic.View, family fib.Family, c *fib.Chunk, matched int) {
 	entries := 0
 	for range v.Within(family, c.Table, c.Block) {
 		entries++
 	}
-	if entries == matched && len(c.Above) == 0 {
-		return
-	}
-	known := make(map[netip.Prefix]struct{}, len(a.rows))
-	for i := range a.rows {
-		known[a.rows[i].route.Prefix] = struct{}{}
-	}
-	take := func(e asic.Entry) {
-		if _, ok := known[e.Prefix]; !ok && e.Table == c.Table {
-			a.strays = append(a.strays, stray{e, v.Pending(family, c.Table, e.Prefix)})
-		}
-	}
 	if entries != matched {
 		for e := range v.Within(family, c.Table, c.Block) {
-			take(e)
+			a.takeStray(v, e)
 		}
 	}
 	for _, p := range c.Above {
-		if e, ok := v.At(family, c.Table, p); ok {
-			take(e)
+		if e, ok := v.At(family, c.Table, p); ok && e.Table == c.Table {
+			a.takeStray(v, e)
 		}
+	}
+}
+
+// takeStray collects an entry unless software has its prefix.
+func (a *audit) takeStray(v *asic.View, e asic.Entry) {
+	if a.known == nil {
+		a.known = make(map[netip.Prefix]struct{}, len(a.rows))
+		for i := range a.rows {
+			a.known[a.rows[i].route.Prefix] = struct{}{}
+		}
+	}
+	if _, ok := a.known[e.Prefix]; !ok {
+		a.strays = append(a.strays, stray{e, v.Pending(e.Family, e.Table, e.Prefix)})
 	}
 }
 

@@ -87,8 +87,8 @@ func (s *Server) compareAddress(addr netip.Addr, table uint32) *vasicv1.Comparis
 				return
 			}
 			c.software = treatmentBy(r)
-			c.same = present && madeFrom(&e, r) || family == fib.IPv6 && r.Info.Type == fib.TypeMulticast
-			c.pending = c.pending || v.Pending(family, r.Table, r.Prefix) || r.Info.NextHopID != 0 && busy
+			c.same = present && madeFrom(&e, r) || ignored(r)
+			c.pending = c.pending || v.Pending(family, r.Table, r.Prefix) || !c.same && r.Info.NextHopID != 0 && busy
 		})
 	}
 	err := s.fib.Lookup(addr, table, 0, func(r *fib.Route) {

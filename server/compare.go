@@ -26,10 +26,11 @@ type comparison struct {
 
 // verdict judges. Packets that hardware traps get to the CPU, which does with them what software says; so a trap is never wrong, but slow where software forwards.
 func (c comparison) verdict() vasicv1.Verdict {
+	trapped := c.hardware == handles && c.software == forwards
 	switch {
-	case c.pending && !c.same:
+	case c.pending && (trapped || !c.same):
 		return vasicv1.Verdict_VERDICT_PENDING
-	case c.hardware == handles && c.software == forwards:
+	case trapped:
 		return vasicv1.Verdict_VERDICT_TRAPPED
 	case c.same, c.hardware == handles:
 		return vasicv1.Verdict_VERDICT_CONSISTENT
@@ -67,6 +68,9 @@ func treatmentOf(e *asic.Entry) treatment {
 	}
 	return drops
 }
+
+// ignored reports whether the route is none for a unicast table: hardware takes no IPv6 multicast prefix, and says nothing of it.
+func ignored(r *fib.Route) bool { return r.Family == fib.IPv6 && r.Prefix.Addr().IsMulticast() }
 
 // usable reports whether a route can carry packets: it needs no next hop, or has one that is not dead.
 func usable(r *fib.Route) bool {

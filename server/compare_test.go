@@ -39,7 +39,7 @@ func TestVerdictsOfAllComparisons(t *testing.T) {
 		}},
 		{"by its entry, with something in the queue", true, true, [4][4]vasicv1.Verdict{
 			{consistent, consistent, consistent, consistent},
-			{consistent, consistent, trapped, consistent},
+			{consistent, consistent, pending, consistent},
 			{consistent, consistent, consistent, consistent},
 			{consistent, consistent, consistent, consistent},
 		}},

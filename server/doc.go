@@ -16,7 +16,17 @@
 // them to the FIB, which publishes flag changes into the journal. Watchers read the journal, each at its own pace (watch.go). Events are
 // encoded once, when they are published.
 //
+// # Looking from outside
+//
+// An audit (audit.go) compares what the FIB says with what the chip does, prefix by prefix, each piece at one moment; compare.go is what makes a
+// verdict of it. It serves AuditService and, from time to time, metrics (auditor.go).
+//
+// While somebody records (record.go), the recorder puts the calls that change the switch into one order, in which they take effect one after the
+// other. A call that waits, for hardware or for room in its queue, does so before or after it takes effect. One that is made of waiting (a reload, a
+// pause, a step) takes its place in the recording when it begins, and the recording goes on when it has ended.
+//
 // # Concurrency
 //
-// Lock order is the FIB's: links, IPv4, IPv6, and below them the leaf locks of the queue, the journal and the streams.
+// Lock order: the recorder's effects; the FIB's locks, which are links, IPv4, IPv6, neighbours; the chip's hardware, for a look at it (asic.View); and below
+// them the leaf locks of the queue, the journal, the recordings and the streams.
 package server

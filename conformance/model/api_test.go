@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -232,6 +233,44 @@ func (a *api) deleteAddress(link string, prefix netip.Prefix) string {
 	return answer(err)
 }
 
+// apiStates are the states of neighbours by vasicv1.NeighborState.
+var apiStates = []string{
+	vasicv1.NeighborState_NEIGHBOR_STATE_NONE: model.NeighborNone, vasicv1.NeighborState_NEIGHBOR_STATE_FAILED: model.NeighborFailed,
+	vasicv1.NeighborState_NEIGHBOR_STATE_REACHABLE: model.NeighborReachable, vasicv1.NeighborState_NEIGHBOR_STATE_STALE: model.NeighborStale,
+	vasicv1.NeighborState_NEIGHBOR_STATE_PERMANENT: model.NeighborPermanent,
+}
+
+func (a *api) setNeighbor(link string, addr netip.Addr, state string, exclusive bool) string {
+	n := &vasicv1.Neighbor{Address: addr.String(), Device: link, State: vasicv1.NeighborState(slices.Index(apiStates, state))} //nolint:gosec // small
+	var err error
+	if exclusive {
+		_, err = a.anyone().Neighbors.CreateNeighbor(a.t.Context(), &vasicv1.CreateNeighborRequest{Neighbor: n})
+	} else {
+		_, err = a.anyone().Neighbors.ReplaceNeighbor(a.t.Context(), &vasicv1.ReplaceNeighborRequest{Neighbor: n})
+	}
+	return answer(err)
+}
+
+func (a *api) deleteNeighbor(link string, addr netip.Addr) string {
+	_, err := a.anyone().Neighbors.DeleteNeighbor(a.t.Context(), &vasicv1.DeleteNeighborRequest{Address: addr.String(), Device: link})
+	return answer(err)
+}
+
+func (a *api) neighbors() (list []model.Neighbor) {
+	stream := must(a.anyone().Neighbors.ListNeighbors(a.t.Context(), &vasicv1.ListNeighborsRequest{}))(a.t)
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		for _, n := range must(m, err)(a.t).Neighbors {
+			list = append(list, model.Neighbor{
+				Link: n.Device, Addr: netip.MustParseAddr(n.Address), State: apiStates[n.State], Automatic: n.Automatic, Offloaded: n.Offload,
+			})
+		}
+	}
+}
+
 func (a *api) update(settings *vasicv1.Settings, paths ...string) {
 	must(a.anyone().Switch.UpdateSettings(a.t.Context(), &vasicv1.UpdateSettingsRequest{
 		Settings: settings, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
@@ -265,6 +304,8 @@ func (a *api) reload() string {
 
 func (a *api) resume() {
 	must(a.anyone().Switch.Resume(a.t.Context(), &vasicv1.ResumeRequest{}))(a.t)
+	for must(a.anyone().Switch.GetStatus(a.t.Context(), &vasicv1.GetStatusRequest{}))(a.t).QueueLength > 0 {
+	}
 	must(a.anyone().Switch.Pause(a.t.Context(), &vasicv1.PauseRequest{}))(a.t)
 	a.step(1000)
 }

@@ -243,6 +243,37 @@ func (d *direct) deleteAddress(link string, prefix netip.Prefix) string {
 	return errnoOf(d.fib.DeleteAddress(link, prefix))
 }
 
+var neighborStates = map[string]fib.NeighborState{
+	model.NeighborNone: fib.NeighborNone, model.NeighborFailed: fib.NeighborFailed, model.NeighborReachable: fib.NeighborReachable,
+	model.NeighborStale: fib.NeighborStale, model.NeighborPermanent: fib.NeighborPermanent,
+}
+
+func (d *direct) setNeighbor(link string, addr netip.Addr, state string, exclusive bool) string {
+	_, err := d.fib.SetNeighbor(link, addr, "", neighborStates[state], exclusive)
+	return errnoOf(err)
+}
+
+func (d *direct) deleteNeighbor(link string, addr netip.Addr) string {
+	return errnoOf(d.fib.DeleteNeighbor(link, addr))
+}
+
+func (d *direct) neighbors() (list []model.Neighbor) {
+	known, err := d.fib.Neighbors("")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, n := range known {
+		shown := model.Neighbor{Link: n.Link, Addr: n.Addr, Automatic: n.Automatic, Offloaded: n.Offloaded}
+		for text, state := range neighborStates {
+			if state == n.State {
+				shown.State = text
+			}
+		}
+		list = append(list, shown)
+	}
+	return list
+}
+
 func (d *direct) setNotify(settings [2]int) {
 	for i, s := range settings {
 		d.fib.SetNotify(fib.Families[i], fib.NotifySetting(s)) //nolint:gosec // 0 to 2
@@ -340,5 +371,13 @@ func entryOf(e *asic.Entry) (shown model.Entry, generation uint64) {
 		shown.Hops = append(shown.Hops, hops)
 		generation = max(generation, ref.Generation)
 	}
+	for i := range e.Hops {
+		if e.Hops[i].Slots > 0 {
+			h := hopOf(&e.Hops[i].NextHop)
+			h.Weight = int(e.Hops[i].Slots)
+			shown.Uses = append(shown.Uses, h)
+		}
+	}
+	model.SortHops(shown.Uses)
 	return shown, generation
 }

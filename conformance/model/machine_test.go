@@ -25,6 +25,9 @@ type target interface {
 	deleteLink(name string) string
 	addAddress(link string, prefix netip.Prefix) string
 	deleteAddress(link string, prefix netip.Prefix) string
+	setNeighbor(link string, addr netip.Addr, state string, exclusive bool) string
+	deleteNeighbor(link string, addr netip.Addr) string
+	neighbors() []model.Neighbor
 
 	setNotify(settings [2]int)
 	setFailing(offload, del bool)
@@ -132,6 +135,15 @@ func (mc *machine) actions() map[string]func(*rapid.T) {
 				same(t, mc.target.deleteAddress(a.link, a.prefix), mc.m.DeleteAddress(a.link, a.prefix))
 			}
 		},
+		"neighbor": func(t *rapid.T) {
+			link, addr := drawNeighbor(t)
+			state, exclusive := rapid.SampledFrom(entryStates).Draw(t, "state"), rapid.Bool().Draw(t, "exclusive")
+			same(t, mc.target.setNeighbor(link, addr, state, exclusive), mc.m.SetNeighbor(link, addr, state, exclusive))
+		},
+		"no neighbor": func(t *rapid.T) {
+			link, addr := drawNeighbor(t)
+			same(t, mc.target.deleteNeighbor(link, addr), mc.m.DeleteNeighbor(link, addr))
+		},
 		"pause":  func(*rapid.T) { mc.run = false },
 		"pause ": func(*rapid.T) { mc.run = false },
 		"resume": func(*rapid.T) {
@@ -212,6 +224,9 @@ func (mc *machine) check(t *rapid.T) {
 	}
 	mc.checkEvents(t)
 	mc.checkRoutes(t)
+	if got, want := mc.target.neighbors(), mc.m.Neighbors(); !slices.Equal(got, want) {
+		t.Fatalf("neighbours:\n%v\nwant:\n%v", lines(got), lines(want))
+	}
 	wantSettled := mc.m.Settled()
 	if got, ok := mc.target.settled(); ok && !slices.Equal(got, wantSettled) {
 		t.Fatalf("settled %v, want %v", got, wantSettled)
@@ -282,7 +297,7 @@ func (mc *machine) checkEntries(t *rapid.T) {
 	}
 	for _, w := range want {
 		i := slices.IndexFunc(got, func(g model.Entry) bool { return g.Table == w.Table && g.Prefix == w.Prefix })
-		if i < 0 || !slices.EqualFunc(got[i].Hops, w.Hops, slices.Equal) {
+		if i < 0 || !slices.EqualFunc(got[i].Hops, w.Hops, slices.Equal) || !slices.Equal(got[i].Uses, w.Uses) {
 			t.Fatalf("entries:\n%v\nwant:\n%v", lines(got), lines(want))
 		}
 		if w.Route != 0 && mc.target.generation(mc.ids[w.Route]) != generations[i] {

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -76,7 +77,7 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		w.Hops = drawHops(t, family, 1)
 	case kind < 6:
 		w.Hops = []model.Hop{{Device: rapid.SampledFrom([]string{"swp1", "swp2", "swp3"}).Draw(t, "device")}}
-		if family == 1 && w.Prefix.Addr().IsMulticast() {
+		if family == 1 && sometimes(t, 4, "multicast") {
 			w.Type = model.Multicast
 		}
 	case kind < 8:
@@ -84,12 +85,6 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		w.Hops = drawHops(t, family, rapid.IntRange(1, 3).Draw(t, "hops"))
 	default:
 		w.Type = rapid.SampledFrom([]uint8{model.Blackhole, model.Blackhole, model.Unreachable, model.Prohibit, model.Throw}).Draw(t, "type")
-	}
-	if w.Prefix.Addr().IsMulticast() {
-		w.Type, w.List, w.Hops = model.Multicast, false, []model.Hop{{Device: "swp1"}}
-	}
-	if family == 1 && w.Type == model.Throw {
-		w.Type = model.Prohibit
 	}
 	return w
 }
@@ -112,4 +107,16 @@ func drawHops(t *rapid.T, family, n int) (hops []model.Hop) {
 		hops = append(hops, h)
 	}
 	return hops
+}
+
+// entryStates are those that entries of neighbours are made with.
+var entryStates = []string{
+	model.NeighborFailed, model.NeighborFailed, model.NeighborNone, model.NeighborReachable, model.NeighborStale, model.NeighborPermanent,
+}
+
+// drawNeighbor names a gateway on some link.
+func drawNeighbor(t *rapid.T) (link string, addr netip.Addr) {
+	addr = netip.MustParseAddr(rapid.SampledFrom(append(slices.Concat(gateways[0], gateways[1]), "fe80::2")).Draw(t, "address"))
+	link = rapid.SampledFrom([]string{"swp1", "swp1", "swp2", "swp3"}).Draw(t, "link")
+	return link, addr
 }

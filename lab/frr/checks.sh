@@ -75,20 +75,20 @@ not() {
   ! "$@"
 }
 
+# act says what is done, and does it.
+act() {
+  printf '  ..    %s\n' "$1"
+  shift
+  "$@" >>"$scratch/acts.log" 2>&1 || fail "that could not be done: $(tail -n 3 "$scratch/acts.log")"
+}
+
 # Questions
 
 # has asks whether a router's kernel has a BGP route for exactly this prefix; with a third argument, via this gateway.
 has() {
-  ip -n "$1" route show "$2" proto bgp | grep -q "${3:-.}"
-}
-
-# count prints how many IPv4 BGP routes a router's kernel has.
-count() {
-  ip -n "$1" -4 route show proto bgp | grep -c '^[^ ]* nhid\|^[0-9]' || true
-}
-
-counts() {
-  (($(count "$1") == $2))
+  local family=-4
+  [[ $2 != *:* ]] || family=-6
+  ip -n "$1" "$family" route show "$2" proto bgp | grep -q "${3:-.}"
 }
 
 # chip asks whether the ASIC has the prefix with this flag: rt_offload, rt_trap or rt_offload_failed. The flag "pending" is none of them.
@@ -101,33 +101,128 @@ chip() {
   esac
 }
 
-# queued asks whether r1's zebra waits for the ASIC: "q" in its list; "o" is offload failure.
+# zebra_says asks whether r1's zebra shows a route as Queued (it waits for the ASIC), Offloaded or "Offload Failed". (In its JSON the
+# last is "offloaded": false.)
 zebra_says() {
-  vty_of r1 zebra "show ip route $1 json" | grep -q "\"$2\":true"
+  local object=ip
+  [[ $1 != *:* ]] || object=ipv6
+  vty_of r1 zebra "show $object route $1" | grep -Eq "^ *(Flags|Status):.* $2( |\$)"
+}
+
+fpm_connected() {
+  vty_of r1 zebra "show fpm status" | grep -q 'Connected *Yes'
 }
 
 established() {
   vty_of "$1" bgpd "show bgp summary established json" | grep -q "\"$2\""
 }
 
-# announce and withdraw make r2's kernel have a route or not, which r2 tells r1.
+# announce and withdraw make r2's kernel have routes or not, which r2 tells r1. The prefixes are arguments or, with none, come on stdin.
 announce() {
-  local prefix
-  for prefix; do
-    ip -n r2 route add blackhole "$prefix"
-  done
+  change add "$@"
 }
 
 withdraw() {
-  local prefix
-  for prefix; do
-    ip -n r2 route del blackhole "$prefix"
-  done
+  change del "$@"
 }
 
-# all_settled asks whether nothing waits anywhere: not in the chip, not in the bridge.
+change() {
+  local command=$1
+  shift
+  if (($#)); then printf '%s\n' "$@"; else cat; fi |
+    sed "s/^/route $command blackhole /" | ip -n r2 -batch -
+}
+
+# prefixes prints so many /24 from 20.0.0.0 on, without the first so many.
+prefixes() {
+  awk -v n="$1" -v from="${2:-0}" 'BEGIN { for (i = from; i < from + n; i++) printf "%d.%d.%d.0/24\n", 20 + i / 65536, i / 256 % 256, i % 256 }'
+}
+
+# Sets of IPv4 prefixes, sorted
+
+originated() {
+  ip -n r2 -4 route show type blackhole | awk '{ print $2 }' | sort
+}
+
+in_hardware() {
+  ctl -4 -o route show proto bgp | awk '/ rt_offload / { print $1 }' | sort
+}
+
+at_r3() {
+  ip -n r3 -4 route show proto bgp | awk '/^[0-9]/ { print $1 }' | sort
+}
+
+# agree asks whether r3 has exactly what the chip has, and the chip so many (default: all that r2 originates).
+agree() {
+  in_hardware >"$scratch/hardware"
+  at_r3 >"$scratch/r3"
+  cmp -s "$scratch/hardware" "$scratch/r3" || return 1
+  if (($#)); then
+    (($(wc -l <"$scratch/r3") == $1))
+  else
+    originated | cmp -s - "$scratch/r3"
+  fi
+}
+
+# nothing_queued asks whether no route of r1's zebra waits for an answer.
+nothing_queued() {
+  ! vty_of r1 zebra "show ip route bgp" | grep -Eq '^B[^ ]*q' && ! vty_of r1 zebra "show ipv6 route bgp" | grep -Eq '^B[^ ]*q'
+}
+
+# The chip's table for a family
+
+# occupancy prints how many entries are in it.
+occupancy() {
+  ctl resource show | awk -v family="$1" '$1 == "name" && $2 ~ /^IPv/ { at = $2 }
+    at == family && $2 == "fib" { for (i = 1; i < NF; i++) if ($i == "occ") print $(i + 1) }'
+}
+
+# resize gives it another size, which takes a reload.
+resize() {
+  ctl resource set "$1/fib" size "$2" && ctl reload
+}
+
+# before prints how many routes of the main table are programmed before a prefix when the chip is filled anew.
+before() {
+  ctl -o route show | awk -v prefix="$1" '{ for (i = 1; i < 3; i++) if ($i == prefix) { print NR - 1; exit } }'
+}
+
 idle() {
-  [[ $(ctl status) == *"queue 0 "* ]]
+  ctl status | grep -q 'queue 0 '
+}
+
+# suppress turns bgp suppress-fib-pending on or off ("no" in front), for which bgpd resets its sessions, and waits until r3 has a prefix again.
+suppress() {
+  vty_of r1 bgpd "configure terminal" "router bgp 65001" "$1"
+  patiently 5 "r1 takes its routes back" not has r3 "$2"
+  patiently 20 "r3 has $2 again" has r3 "$2"
+}
+
+# Packets that r3 would send to addresses in a prefix, if it has a route there; each is a lookup in the chip.
+
+# packets_lost announces the prefix while the chip is paused for two seconds, and prints how many were sent into nothing, of how many.
+packets_lost() {
+  local prefix=$1 lost=0 sent=0 begin forwarded round=100 resumed=
+  ctl asic pause >/dev/null
+  for ((i = 0; i < round; i++)); do
+    echo "route get ${prefix%.*}.$((i + 1)) fibmatch"
+  done >"$scratch/packets"
+  announce "$prefix"
+  begin=$(now)
+  while (($(now) - begin < 4000000)); do
+    if [[ -z $resumed ]] && (($(now) - begin > 2000000)); then
+      ctl asic resume >/dev/null
+      resumed=yes
+    fi
+    if has r3 "$prefix"; then
+      forwarded=$(ctl -force -batch "$scratch/packets" 2>/dev/null | grep -cw rt_offload || true)
+      sent=$((sent + round)) lost=$((lost + round - forwarded))
+    fi
+    sleep 0.02
+  done
+  withdraw "$prefix"
+  patiently 10 "r3 has no route to $prefix" not has r3 "$prefix" >&2
+  echo "$lost of $sent"
 }
 
 # evidence prints what is known when a check has failed.

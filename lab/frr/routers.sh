@@ -3,8 +3,9 @@
 # Set by run: here, scratch (a folder of this run), bin (the tree's binaries), frr (the folder that FRR is run in).
 
 daemons=(mgmtd zebra bgpd)
-fpm_options=(--listen 127.0.0.1:2620 --server 127.0.0.1:50151 --metrics-listen 127.0.0.1:9652)
+fpm_options=()
 vasicd_options=(--ipv4-notify-on-flag-change 1 --ipv6-notify-on-flag-change 1)
+
 
 # lab_up makes the routers and starts everything.
 lab_up() {
@@ -121,7 +122,7 @@ start_frr() {
 start_daemon() {
   local router=$1 daemon=$2 options=()
   [[ $router$daemon != r1zebra ]] || options=(-M dplane_fpm_nl --asic-offload=notify_on_offload)
-  start "$router" "$daemon" chroot "$frr" "/usr/lib/frr/$daemon" -N "$router" --log stdout "${options[@]}"
+  start "$router" "$daemon" chroot "$frr" "/usr/lib/frr/$daemon" -N "$router" --log stdout --log-level informational "${options[@]}"
   patiently 10 "$router's $daemon answers" vty_of "$router" "$daemon" "show version"
 }
 
@@ -143,22 +144,17 @@ frr_version() {
 chroot_in() {
   local router=$1
   shift
-  nsenter --net="/run/netns/$router" chroot "$frr" "$@"
+  timeout 30 nsenter --net="/run/netns/$router" chroot "$frr" "$@" </dev/null
 }
 
-# vty prints what a router's vtysh answers to commands, each an argument.
-vty() {
-  local router=$1 command arguments=()
-  shift
+# vty_of prints what one of a router's daemons answers to commands, each an argument.
+vty_of() {
+  local router=$1 daemon=$2 command arguments=()
+  shift 2
   for command; do
     arguments+=(-c "$command")
   done
-  chroot_in "$router" vtysh -N "$router" "${arguments[@]}"
-}
-
-# vty_of asks one daemon.
-vty_of() {
-  chroot_in "$1" vtysh -N "$1" -d "$2" -c "$3"
+  chroot_in "$router" vtysh -N "$router" -d "$daemon" "${arguments[@]}"
 }
 
 # ctl is vasicctl for r1's chip.

@@ -231,14 +231,14 @@ evidence() {
   {
     say "--- r1: show zebra fpm, routes from BGP, the chip"
     vty_of r1 zebra "show fpm status" | head -20
-    vty_of r1 zebra "show ip route bgp" | tail -n +11 | head -12
+    vty_of r1 zebra "show ip route bgp" | grep '^B' -A1 | head -12
     ctl -d route show proto bgp | head -12
     ctl status | head -4
-    say "--- r3: routes from BGP"
-    ip -n r3 route show proto bgp | head -12
+    say "--- r3: $(at_r3 | wc -l) prefixes; the chip: $(in_hardware | wc -l); r2 originates: $(originated | wc -l)"
+    ip -n r3 route show proto bgp | head -4
     for log in r1-fpm r1-vasicd r1-zebra r1-bgpd; do
       say "--- $log.log"
-      tail -n 12 "$scratch/$log.log"
+      grep -v libyang "$scratch/$log.log" | tail -n 12
     done
     say "---"
   } 2>&1 | sed 's/^/    | /' || true

@@ -55,11 +55,11 @@ story_room() {
 
 story_ignored() {
   local heeded ignored prefix=192.0.2.0/24
-  title "What the flag is worth: packets from r3 while the chip is paused for 2 s and 2 s after, each one a lookup in the chip"
+  title "What the flag is worth: packets from r3 while the chip is paused for two seconds and two seconds after, each one a lookup in the chip"
   heeded=$(packets_lost "$prefix")
   suppress "no bgp suppress-fib-pending" "$story_prefix"
   ignored=$(packets_lost "$prefix")
-  suppress "bgp suppress-fib-pending" "$story_prefix"
+  suppress "$(suppress_line)" "$story_prefix"
   say "        with bgp suppress-fib-pending    lost $heeded"
   say "        without                          lost $ignored"
   is "no packet is lost where the flag is heeded" test "${heeded% of *}" -eq 0

@@ -171,28 +171,34 @@ ctl() {
   in_router r1 timeout 20 "$bin/vasicctl" "$@"
 }
 
-# metric prints a metric of the bridge (or of vasicd, with its port), the sum over its labels; 0 where it is not there.
-metric() {
-  in_router r1 timeout 5 curl -fsS "http://127.0.0.1:${2:-9652}/metrics" | awk -v name="$1" '
-    $1 == name || index($1, name "{") == 1 { sum += $2 } END { printf "%.0f\n", sum }'
-}
-
 # linger keeps the lab until the script is ended, and says how to look around.
 linger() {
-  cat >"$scratch/in" <<END
-#!/bin/sh
-# in r1 COMMAND: runs it in a router. in r1 vtysh and in r1 vasicctl need no path.
-router=\$1; shift
-case \$1 in
-  vtysh) shift; set -- chroot $frr vtysh -N "\$router" "\$@" ;;
-  vasicctl) shift; set -- $bin/vasicctl "\$@" ;;
-esac
-exec nsenter --target $(outer_pid) --mount --pid nsenter --net=/run/netns/"\$router" "\$@"
-END
-  chmod +x "$scratch/in"
   say "The lab goes on until Ctrl-C. From another terminal, as root:"
   say "  $scratch/in r1 vtysh"
   say "  $scratch/in r1 vasicctl route show proto bgp"
+  say "  $scratch/in r2 ip route add blackhole 198.51.100.0/24"
   say "  $scratch/in r3 vtysh -c 'show bgp ipv4 unicast'"
   sleep infinity
+}
+
+# write_in writes the command that linger speaks of; its argument is the process whose namespaces the lab is in.
+write_in() {
+  cat >"$scratch/in" <<END
+#!/bin/sh
+# in ROUTER COMMAND: runs it there. vtysh and vasicctl are those of the lab.
+router=\$1
+shift
+case \$1 in
+  vtysh)
+    shift
+    set -- chroot $frr vtysh -N "\$router" "\$@"
+    ;;
+  vasicctl)
+    shift
+    set -- $bin/vasicctl "\$@"
+    ;;
+esac
+exec nsenter --mount=/proc/$1/ns/mnt --pid=/proc/$1/ns/pid_for_children nsenter --net=/run/netns/"\$router" "\$@"
+END
+  chmod +x "$scratch/in"
 }

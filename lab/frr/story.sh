@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The story: what happens to a prefix on its way to r3. Sourced by run.
 
-story_steps=(routers held done full room ignored)
+story_steps=(routers held programmed full room ignored)
 story_prefix=198.51.100.0/24
 story_second=203.0.113.0/24
 
@@ -21,7 +21,7 @@ story_held() {
   never 3 "r3 does not hear of it" has r3 "$story_prefix"
 }
 
-story_done() {
+story_programmed() {
   title "The chip programs it, and it goes to r3"
   act "the chip is resumed" ctl asic resume
   becomes 5 "the chip has it: rt_offload" chip "$story_prefix" rt_offload
@@ -55,7 +55,8 @@ story_room() {
 
 story_ignored() {
   local heeded ignored prefix=192.0.2.0/24
-  title "What the flag is worth: packets from r3 while the chip is paused for two seconds and two seconds after, each one a lookup in the chip"
+  title "What the flag is worth: packets from r3 while the chip is paused for two seconds, and two seconds after; each is a lookup in the chip"
+  has r3 "$story_prefix" || announce "$story_prefix"
   heeded=$(packets_lost "$prefix")
   suppress "no bgp suppress-fib-pending" "$story_prefix"
   ignored=$(packets_lost "$prefix")

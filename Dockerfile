@@ -1,4 +1,4 @@
-# vasicd and vasicctl in an otherwise empty image: docker build -t vasic .
+# vasicd, vasicctl and vasic-fpm in an otherwise empty image: docker build -t vasic .
 
 FROM golang:1.26 AS build
 WORKDIR /src
@@ -7,7 +7,7 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 # The same command as in .ci/run.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /image/ ./server/vasicd ./clients/vasicctl
+    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /image/ ./server/vasicd ./clients/vasicctl ./clients/vasic-fpm
 
 FROM scratch
 COPY --from=build /image/ /

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
-# 100,000 routes: is the bridge ever the bottleneck, and is its memory bounded while the chip does not program? Sourced by run.
+# Many routes: is the bridge ever the bottleneck, and is its memory bounded while the chip does not program? Sourced by run.
 
 scale_steps=(start full paused)
-scale_routes=100000
 
 scale_start() {
   patiently 20 "zebra is connected to the bridge" fpm_connected
@@ -62,7 +61,7 @@ scale_full() {
   cpu_start
   prefixes "$scale_routes" | withdraw
   becomes 90 "withdrawn, and gone from r3" r3_has 0
-  becomes 30 "and from the chip" not chip_has 1000
+  becomes 30 "and from the chip" not chip_has 500
   cpu_report
 }
 

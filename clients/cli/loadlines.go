@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -27,15 +28,21 @@ const chunkSize = 256 << 10
 // errLongLine: a line is longer than maxLine.
 var errLongLine = errors.New("a line is too long")
 
-// newLoadLines returns the lines of in, which is unpacked if it is gzip's by its first bytes.
+// newLoadLines returns the lines of in, which is unpacked if it is gzip's or bzip2's by its first bytes. A table dump in MRT form is
+// read as one prefix a line.
 func newLoadLines(in io.Reader) (*loadLines, error) {
 	b := bufio.NewReaderSize(in, chunkSize)
-	if magic, err := b.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+	if magic, err := b.Peek(3); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, err
 		}
-		return &loadLines{in: z}, nil
+		b = bufio.NewReaderSize(z, chunkSize)
+	} else if err == nil && string(magic) == "BZh" {
+		b = bufio.NewReaderSize(bzip2.NewReader(b), chunkSize)
+	}
+	if isMRT(b) {
+		return &loadLines{in: newMRTLines(b)}, nil
 	}
 	return &loadLines{in: b}, nil
 }

@@ -46,8 +46,9 @@ RTPROTO := [ kernel | boot | static | zebra | bird | bgp | ... | NUMBER ]
 TIME := NUMBER[s|ms]
 BOOL := [1|0]
 FILE := a prefix a line, or routes as "vasicctl route list" prints them, or
-        commands "route add ROUTE"; plain or gzip. FILE's routes without a gateway
-        of their own take those behind "via" in turn.`
+        commands "route add ROUTE", or the prefixes of an MRT table dump; plain,
+        gzip or bzip2. Routes without a gateway of their own take those behind
+        "via" in turn.`
 
 	usageAddr = `Usage: vasicctl address { add | del } PREFIX dev IFNAME [ nodad ]
        vasicctl address [ show [ dev IFNAME ] [ to PREFIX ] [ type TYPE ] [ up ]

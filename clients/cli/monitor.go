@@ -101,7 +101,7 @@ func (s *session) monitor(ctx context.Context, words []string) error {
 	if err := checkDevice(ctx, c, m.device); err != nil {
 		return err
 	}
-	options := vasic.WatchOptions{LiveOnly: true, Filter: m.filter(s.options.family)}
+	options := vasic.WatchOptions{LiveOnly: true, Filter: m.filter(s.options.family), Reuse: true}
 	if m.from != nil {
 		options.Resume = &vasic.Token{Revision: *m.from}
 	}

@@ -86,8 +86,8 @@ func (f *follower) stream() error {
 	s, err := f.client.Watch(ctx, f.request())
 	for opened := false; err == nil; opened = true {
 		silence.Reset(limit)
-		var m *vasicv1.WatchResponse
-		if m, err = s.Recv(); err != nil {
+		m := f.message()
+		if err = s.RecvMsg(m); err != nil {
 			break
 		}
 		silence.Stop() // from here on it is Next that we wait for
@@ -159,9 +159,9 @@ func (f *follower) follow(m *vasicv1.WatchResponse) {
 	switch {
 	case len(m.GetEvents()) > 0:
 		f.advance(m.GetEvents()[len(m.GetEvents())-1].GetRevision())
-		f.deliver(&Events{Events: m.GetEvents()})
+		f.deliverOf(m, &Events{Events: m.GetEvents()})
 	case m.GetSnapshot() != nil:
-		f.deliver(&Snapshot{Routes: m.GetSnapshot().GetRoutes()})
+		f.deliverOf(m, &Snapshot{Routes: m.GetSnapshot().GetRoutes()})
 	case m.GetSynced() != nil:
 		f.synced = true
 		if f.place == nil {
@@ -185,9 +185,15 @@ func (f *follower) advance(revision uint64) {
 }
 
 // deliver gives an update to Next, and waits for it to have room.
-func (f *follower) deliver(u Update) {
+func (f *follower) deliver(u Update) { f.deliverOf(nil, u) }
+
+// deliverOf delivers an update whose content is that of a message, which is used again when the caller is done with it.
+func (f *follower) deliverOf(m *vasicv1.WatchResponse, u Update) {
+	if !f.options.Reuse {
+		m = nil
+	}
 	select {
-	case f.steps <- step{u, f.place}:
+	case f.steps <- step{u, f.place, m}:
 	case <-f.ctx.Done():
 	}
 }

@@ -31,6 +31,9 @@ type WatchOptions struct {
 	// BookmarkInterval is how long nothing happens before a Bookmark comes, 100 ms to 1 h; 0 means the switch's 10 s. A stream
 	// that has been silent for three times this and 10 s more is taken for dead.
 	BookmarkInterval time.Duration
+	// Reuse lets the messages of an update be used again for a later one: an update and all that hangs on it is valid only until the next call of
+	// Next. It saves most of what decoding costs; a Mirror must not be fed so.
+	Reuse bool
 	// Backoff is how long to wait before the next try when the stream broke; the zero value means DefaultBackoff. It grows
 	// until the watch is in order again, which is when Synced comes.
 	Backoff backoff.Config
@@ -47,14 +50,18 @@ type Watcher struct {
 	finished chan struct{} // closed when the goroutine is done
 	err      error         // why steps was closed; set before
 
+	free chan *vasicv1.WatchResponse // with WatchOptions.Reuse: messages to be used again
+	last *vasicv1.WatchResponse      // with WatchOptions.Reuse: that of the update that Next returned; only Next touches it
+
 	mu    sync.Mutex // guards token
 	token *Token     // after the last update that Next returned; nil if it cannot be resumed from. The value is immutable
 }
 
 // step is an update on its way to Next.
 type step struct {
-	update Update
-	token  *Token
+	update  Update
+	token   *Token
+	message *vasicv1.WatchResponse // that the update is of; nil without Reuse
 }
 
 // readAhead is how many messages wait for Next: enough for decoding to go on while the caller works.
@@ -69,6 +76,9 @@ func (c *Client) Watch(ctx context.Context, options WatchOptions) *Watcher {
 		options.Backoff = DefaultBackoff
 	}
 	w := &Watcher{client: c.Watches, options: options, steps: make(chan step, readAhead), finished: make(chan struct{})}
+	if options.Reuse {
+		w.free = make(chan *vasicv1.WatchResponse, readAhead+2) // beside those that wait one is with the caller and one is being read
+	}
 	if options.Resume != nil {
 		token := *options.Resume
 		w.token = &token
@@ -80,7 +90,7 @@ func (c *Client) Watch(ctx context.Context, options WatchOptions) *Watcher {
 
 // Next returns the next update, as soon as there is one. With it the update before counts as processed.
 //
-// If ctx ends first, Next returns its error, and the watch goes on. All other errors are final: that of the context of Watch,
+// If ctx ends first, Next returns its error, and the watch goes on. Next is for one goroutine at a time. All other errors are final: that of the context of Watch,
 // ErrClosed after Close, or the *Error with which the switch refused the watch.
 func (w *Watcher) Next(ctx context.Context) (Update, error) {
 	if ctx.Err() != nil {
@@ -89,17 +99,41 @@ func (w *Watcher) Next(ctx context.Context) (Update, error) {
 	if w.ctx.Err() != nil {
 		return nil, context.Cause(w.ctx)
 	}
+	w.recycle()
 	select {
 	case s, ok := <-w.steps:
 		if !ok {
 			return nil, w.err
 		}
+		w.last = s.message
 		w.mu.Lock()
 		w.token = s.token
 		w.mu.Unlock()
 		return s.update, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+}
+
+// recycle gives the message of the update before back.
+func (w *Watcher) recycle() {
+	if w.last == nil {
+		return
+	}
+	select {
+	case w.free <- w.last:
+	default:
+	}
+	w.last = nil
+}
+
+// message returns a message to read into.
+func (w *Watcher) message() *vasicv1.WatchResponse {
+	select {
+	case m := <-w.free:
+		return m
+	default:
+		return new(vasicv1.WatchResponse)
 	}
 }
 

@@ -56,7 +56,7 @@ func (w *watcher) follow(target string, synced chan<- error) {
 		synced <- err
 		return
 	}
-	for u, err := range c.Watch(context.Background(), vasic.WatchOptions{LiveOnly: true}).All(context.Background()) {
+	for u, err := range c.Watch(context.Background(), vasic.WatchOptions{LiveOnly: true, Reuse: true}).All(context.Background()) {
 		switch u := u.(type) {
 		case *vasic.Synced:
 			synced <- nil

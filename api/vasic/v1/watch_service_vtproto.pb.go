@@ -11,6 +11,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb1 "google.golang.org/protobuf/types/known/durationpb"
 	io "io"
+	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -634,6 +635,53 @@ func (m *WatchResponse) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+var vtprotoPool_Event = sync.Pool{
+	New: func() interface{} {
+		return &Event{}
+	},
+}
+
+func (m *Event) ResetVT() {
+	if m != nil {
+		m.Route.ReturnToVTPool()
+		m.Reset()
+	}
+}
+func (m *Event) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_Event.Put(m)
+	}
+}
+func EventFromVTPool() *Event {
+	return vtprotoPool_Event.Get().(*Event)
+}
+
+var vtprotoPool_WatchResponse = sync.Pool{
+	New: func() interface{} {
+		return &WatchResponse{}
+	},
+}
+
+func (m *WatchResponse) ResetVT() {
+	if m != nil {
+		for _, mm := range m.Events {
+			mm.ResetVT()
+		}
+		f0 := m.Events[:0]
+		m.Reset()
+		m.Events = f0
+	}
+}
+func (m *WatchResponse) ReturnToVTPool() {
+	if m != nil {
+		m.ResetVT()
+		vtprotoPool_WatchResponse.Put(m)
+	}
+}
+func WatchResponseFromVTPool() *WatchResponse {
+	return vtprotoPool_WatchResponse.Get().(*WatchResponse)
+}
 func (m *ResumeToken) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -1502,7 +1550,7 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Route == nil {
-				m.Route = &Route{}
+				m.Route = RouteFromVTPool()
 			}
 			if err := m.Route.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -2106,7 +2154,14 @@ func (m *WatchResponse) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Events = append(m.Events, &Event{})
+			if len(m.Events) == cap(m.Events) {
+				m.Events = append(m.Events, &Event{})
+			} else {
+				m.Events = m.Events[:len(m.Events)+1]
+				if m.Events[len(m.Events)-1] == nil {
+					m.Events[len(m.Events)-1] = &Event{}
+				}
+			}
 			if err := m.Events[len(m.Events)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -2961,7 +3016,7 @@ func (m *Event) UnmarshalVTUnsafe(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			if m.Route == nil {
-				m.Route = &Route{}
+				m.Route = RouteFromVTPool()
 			}
 			if err := m.Route.UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
@@ -3565,7 +3620,14 @@ func (m *WatchResponse) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Events = append(m.Events, &Event{})
+			if len(m.Events) == cap(m.Events) {
+				m.Events = append(m.Events, &Event{})
+			} else {
+				m.Events = m.Events[:len(m.Events)+1]
+				if m.Events[len(m.Events)-1] == nil {
+					m.Events[len(m.Events)-1] = &Event{}
+				}
+			}
 			if err := m.Events[len(m.Events)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ type FIB struct {
 
 	linksMu   sync.Mutex // held by whoever changes links or addresses, before both families' locks
 	links     links
+	closed    bool // guarded by linksMu
 	neighbors neighbors
 	nextHops  nextHops
 }

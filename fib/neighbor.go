@@ -340,8 +340,11 @@ func (f *FIB) NeighborResolution() (auto bool, delay time.Duration) {
 	return !ns.manual, ns.delay
 }
 
-// Close ends what goes on by itself: neighbours that are being resolved stay as they are.
+// Close ends what goes on by itself: neighbours that are being resolved and groups out of balance stay as they are.
 func (f *FIB) Close() {
+	f.linksMu.Lock()
+	defer f.linksMu.Unlock()
+	f.closed = true
 	f.neighbors.mu.Lock()
 	defer f.neighbors.mu.Unlock()
 	f.neighbors.closed = true

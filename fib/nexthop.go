@@ -226,6 +226,7 @@ func (f *FIB) SetNextHop(s *NextHopObjectSpec, create, replace bool) (id uint32,
 		f.hardware.NextHopChanged(u)
 		if old == nil {
 			f.nextHops.byID[id] = o
+			f.scheduleUpkeep(o)
 			f.publishNextHop(NextHopAdded, o, NLExcl|NLCreate, false)
 			return nil
 		}

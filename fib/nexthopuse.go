@@ -14,6 +14,7 @@ func (f *FIB) replaceNextHop(old, o *NextHopObject) {
 	}
 	old.family, old.protocol, old.blackhole = o.family, o.protocol, o.blackhole
 	old.hop, old.members, old.resilient = o.hop, o.members, o.resilient
+	f.scheduleUpkeep(old)
 	f.publishNextHop(NextHopReplaced, old, NLReplace|NLCreate, false)
 	f.rewrite(old)
 	f.publishRewritten(old, true)
@@ -115,6 +116,7 @@ func (f *FIB) removeNextHop(o *NextHopObject, silent bool) {
 		g.members = slices.DeleteFunc(g.members, func(m member) bool { return m.object == o })
 		g.resilient.balance(g.members)
 		f.tellGroup(g)
+		f.scheduleUpkeep(g)
 		f.publishNextHop(NextHopReplaced, g, 0, silent)
 		f.rewrite(g)
 		f.publishRewritten(g, false)

@@ -15,12 +15,13 @@ const centisecond = 10 * time.Millisecond
 
 // resilient is what a resilient group has beyond its members: buckets that flows are hashed to. A bucket changes its next hop only when that is gone, or
 // when the group is out of balance and the bucket has been idle for long enough; there is no traffic here, so a bucket is idle from the moment it was last set.
-// The kernel looks at buckets whenever a timer fires; here it is done when somebody looks at them, or changes the group. A nil *resilient is that of any other group.
+// A nil *resilient is that of any other group.
 type resilient struct {
 	buckets         []bucket
 	idleTimer       uint32 // centiseconds
 	unbalancedTimer uint32 // centiseconds; 0: never by force
 	unbalancedSince time.Time
+	timer           *time.Timer // for the next look at buckets that could not move yet
 }
 
 type bucket struct {
@@ -120,6 +121,28 @@ func (r *resilient) balance(members []member) {
 	}
 }
 
+// untilMove returns how long it takes until a bucket of a group out of balance may move, or false for one in balance.
+func (r *resilient) untilMove(members []member) (wait time.Duration, unbalanced bool) {
+	if r == nil || r.unbalancedSince.IsZero() {
+		return 0, false
+	}
+	now := time.Now()
+	spare := r.wants(members)
+	for _, b := range r.buckets {
+		spare[memberOf(members, b.object)]--
+	}
+	wait = time.Duration(r.idleTimer) * centisecond
+	for _, b := range r.buckets {
+		if spare[memberOf(members, b.object)] < 0 {
+			wait = min(wait, b.since.Add(time.Duration(r.idleTimer)*centisecond).Sub(now))
+		}
+	}
+	if r.unbalancedTimer > 0 {
+		wait = min(wait, r.unbalancedSince.Add(time.Duration(r.unbalancedTimer)*centisecond).Sub(now))
+	}
+	return max(wait, centisecond), true
+}
+
 func memberOf(members []member, o *NextHopObject) int {
 	return slices.IndexFunc(members, func(m member) bool { return m.object == o })
 }
@@ -155,7 +178,7 @@ type BucketView struct {
 
 // Buckets shows visit the buckets of a resilient group, or with 0 of all, by id and index. Error: ErrNextHopNotFound.
 func (f *FIB) Buckets(id uint32, visit func(BucketView)) error {
-	return f.changeLinks(func() error {
+	return f.readLinks(func() error {
 		list := f.nextHops.sorted()
 		if id != 0 {
 			o := f.nextHops.byID[id]
@@ -168,7 +191,6 @@ func (f *FIB) Buckets(id uint32, visit func(BucketView)) error {
 			if o.resilient == nil {
 				continue
 			}
-			f.upkeep(o)
 			for i, b := range o.resilient.buckets {
 				v := BucketView{ID: o.id, Index: uint32(i), IdleTime: centiseconds(time.Since(b.since)), NextHopID: b.object.id} //nolint:gosec // fewer than 65536
 				switch n := b.object.hop.Neighbor; {
@@ -186,11 +208,36 @@ func (f *FIB) Buckets(id uint32, visit func(BucketView)) error {
 	})
 }
 
-// upkeep lets buckets of a group move whose time has come, and tells hardware.
+// upkeep lets buckets of a group move whose time has come, tells hardware, and comes back when there is more to move (nh_res_table_upkeep_dw).
 func (f *FIB) upkeep(o *NextHopObject) {
+	if o.resilient == nil {
+		return
+	}
 	before := slices.Clone(o.resilient.buckets)
 	o.resilient.balance(o.members)
 	if !slices.Equal(before, o.resilient.buckets) {
 		f.tellGroup(o)
+	}
+	f.scheduleUpkeep(o)
+}
+
+// scheduleUpkeep has a group looked at when a bucket may move.
+func (f *FIB) scheduleUpkeep(o *NextHopObject) {
+	if o.resilient == nil {
+		return
+	}
+	if o.resilient.timer != nil {
+		o.resilient.timer.Stop()
+	}
+	r := o.resilient
+	if wait, unbalanced := r.untilMove(o.members); unbalanced && !f.closed {
+		r.timer = time.AfterFunc(wait, func() {
+			_ = f.changeLinks(func() error {
+				if f.nextHops.byID[o.id] == o && o.resilient == r && !f.closed {
+					f.upkeep(o)
+				}
+				return nil
+			})
+		})
 	}
 }

@@ -223,9 +223,11 @@ func (s *Server) start() error {
 	return nil
 }
 
-// complete takes over what the chip did.
+// complete takes over what the chip did, but not while a recorded call takes effect: what the call publishes stays together.
 func (s *Server) complete(results []fib.Result) {
+	s.recorder.effects.RLock()
 	s.fib.Apply(results)
+	s.recorder.effects.RUnlock()
 	s.metrics.observe(results)
 }
 

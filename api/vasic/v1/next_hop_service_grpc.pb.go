@@ -35,8 +35,8 @@ const (
 //
 // NextHopService owns the next-hop objects, as `ip nexthop`. Routes name them by Route.next_hop_id. A change of an object changes all its routes at once.
 type NextHopServiceClient interface {
-	// CreateNextHop makes an object. Codes: ALREADY_EXISTS (NEXT_HOP_EXISTS), NOT_FOUND (LINK_NOT_FOUND), FAILED_PRECONDITION (LINK_DOWN,
-	// GATEWAY_UNREACHABLE), RESOURCE_EXHAUSTED (TABLE_FULL, in profile "netdevsim"), INVALID_ARGUMENT (MALFORMED, OUT_OF_RANGE, FAMILY_MISMATCH, NEXT_HOP_NOT_FOUND for a member).
+	// CreateNextHop makes an object. Codes: ALREADY_EXISTS (NEXT_HOP_EXISTS), NOT_FOUND (LINK_NOT_FOUND, NEXT_HOP_NOT_FOUND for a member), FAILED_PRECONDITION (LINK_DOWN,
+	// GATEWAY_UNREACHABLE), RESOURCE_EXHAUSTED (TABLE_FULL, in profile "netdevsim"), INVALID_ARGUMENT (MALFORMED, OUT_OF_RANGE, FAMILY_MISMATCH).
 	CreateNextHop(ctx context.Context, in *CreateNextHopRequest, opts ...grpc.CallOption) (*CreateNextHopResponse, error)
 	// ReplaceNextHop makes an object or changes one in use: its routes follow, in the FIB at once, and in hardware with one operation. A group stays a group.
 	// Idempotent, but each call is published. Codes: as CreateNextHop, without ALREADY_EXISTS.
@@ -144,8 +144,8 @@ type NextHopService_ListBucketsClient = grpc.ServerStreamingClient[ListBucketsRe
 //
 // NextHopService owns the next-hop objects, as `ip nexthop`. Routes name them by Route.next_hop_id. A change of an object changes all its routes at once.
 type NextHopServiceServer interface {
-	// CreateNextHop makes an object. Codes: ALREADY_EXISTS (NEXT_HOP_EXISTS), NOT_FOUND (LINK_NOT_FOUND), FAILED_PRECONDITION (LINK_DOWN,
-	// GATEWAY_UNREACHABLE), RESOURCE_EXHAUSTED (TABLE_FULL, in profile "netdevsim"), INVALID_ARGUMENT (MALFORMED, OUT_OF_RANGE, FAMILY_MISMATCH, NEXT_HOP_NOT_FOUND for a member).
+	// CreateNextHop makes an object. Codes: ALREADY_EXISTS (NEXT_HOP_EXISTS), NOT_FOUND (LINK_NOT_FOUND, NEXT_HOP_NOT_FOUND for a member), FAILED_PRECONDITION (LINK_DOWN,
+	// GATEWAY_UNREACHABLE), RESOURCE_EXHAUSTED (TABLE_FULL, in profile "netdevsim"), INVALID_ARGUMENT (MALFORMED, OUT_OF_RANGE, FAMILY_MISMATCH).
 	CreateNextHop(context.Context, *CreateNextHopRequest) (*CreateNextHopResponse, error)
 	// ReplaceNextHop makes an object or changes one in use: its routes follow, in the FIB at once, and in hardware with one operation. A group stays a group.
 	// Idempotent, but each call is published. Codes: as CreateNextHop, without ALREADY_EXISTS.

@@ -133,7 +133,7 @@ func start(b *testing.B) (*server.Server, func() *vasic.Client) {
 // it has seen n.
 func watchFlags(b *testing.B, c *vasic.Client, n int) (_, _ <-chan struct{}) {
 	synced, done := make(chan struct{}), make(chan struct{})
-	w := c.Watch(b.Context(), vasic.WatchOptions{LiveOnly: true})
+	w := c.Watch(b.Context(), vasic.WatchOptions{LiveOnly: true, Reuse: true})
 	go func() {
 		defer w.Close()
 		seen := 0

@@ -93,6 +93,7 @@ func drawGateway(t *rapid.T, family string) string {
 func drawRoute(t *rapid.T, family string) string {
 	words := "-" + family + " route " + pick(t, "add", "replace", "replace", "append", "change") + " "
 	prefix := drawPrefix(t, family) + pick(t, "", "", "", " metric 10", " table 100")
+	prefix += pick(t, "", "", " proto 4", " proto 5")
 	if family == "4" {
 		prefix += pick(t, "", "", "", "", " tos 0x10")
 	}
@@ -176,10 +177,12 @@ func (v *vswitch) rest() []string {
 		}
 	}
 	v.vasicctl("", "asic", "resume")
-	for range 1000 {
+	for empty := 0; empty < 1000; {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if v.status().QueueLength == 0 {
+		if v.status().QueueLength > 0 {
+			empty++
+		} else if empty += 500; empty >= 1000 {
 			return nil
 		}
 	}

@@ -211,11 +211,30 @@ func commands(cases []*tableCase) (neighbors, routes []string) {
 	return neighbors, routes
 }
 
-// TestProductTable makes all combinations on one switch: routes before their neighbours are known, and behind them, and with a reload at the end.
+// opposite makes the neighbours of the routes valid that are not to be, and the other way round; after removes those that are to have no entry.
+func opposite(cases []*tableCase) (before, after []string) {
+	for _, c := range cases {
+		for _, h := range c.hops {
+			entry := h.gateway + " dev " + h.link
+			if tableStates[h.state] {
+				before = append(before, "neigh replace "+entry+" nud failed")
+			} else {
+				before = append(before, "neigh replace "+entry+" nud reachable")
+			}
+			if h.state == "" && !slices.Contains(after, "neigh del "+entry) {
+				after = append(after, "neigh del "+entry)
+			}
+		}
+	}
+	return before, after
+}
+
+// TestProductTable makes all combinations on one switch: routes before their neighbours are known, behind them, with neighbours that were in
+// the opposite state at first, and with a reload at the end.
 func TestProductTable(t *testing.T) {
 	t.Parallel()
 	for _, family := range []string{"4", "6"} {
-		for _, order := range []string{"neighbours first", "routes first", "reload last"} {
+		for _, order := range []string{"neighbours first", "routes first", "neighbours change", "reload last"} {
 			t.Run("IPv"+family+" "+order, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) { checkTable(t, family, order) })
@@ -233,9 +252,13 @@ func checkTable(t *testing.T, family, order string) {
 		batch = append(batch, "link add "+l.name+" type dummy", "link set "+l.name+" up",
 			fmt.Sprintf("addr add 10.0.%d.1/24 dev %s", i+1, l.name), fmt.Sprintf("addr add 2001:db8:%x::1/64 dev %s nodad", 0x101+i, l.name))
 	}
-	if order == "routes first" {
+	switch order {
+	case "routes first":
 		batch = slices.Concat(batch, routes, neighbors)
-	} else {
+	case "neighbours change":
+		before, after := opposite(cases)
+		batch = slices.Concat(batch, before, routes, neighbors, after)
+	default:
 		batch = slices.Concat(batch, neighbors, routes)
 	}
 	for _, l := range tableLinks {
@@ -271,7 +294,7 @@ func checkTable(t *testing.T, family, order string) {
 			t.Errorf("%v: got %q, next hops in use %v, want %q and %v", c, got.flag(), got.offloaded(), flag, offloaded)
 		}
 	}
-	for _, c := range v.audited(silent) {
+	for _, c := range v.audited(v.silent) {
 		t.Errorf("no flag tells of %s", c)
 	}
 }

@@ -269,7 +269,7 @@ func (f *family) commit() uint64 {
 		clear(f.ops) // holds pointers
 		f.ops = f.ops[:0]
 	}
-	f.fib.neighbors.forgotten()
+	f.fib.neighbors.forget(&f.infos.unused)
 	return revision
 }
 

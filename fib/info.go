@@ -8,6 +8,7 @@ import (
 // interner keeps one Info for each distinct content and names it by a number, so that a row holds no pointer. It is guarded by its family's lock.
 type interner struct {
 	neighbors *neighbors
+	unused    []*Neighbor // since the last commit
 
 	byKey map[string]uint32
 	list  []*Info // by Info.index; 0 is unused
@@ -63,7 +64,7 @@ func (in *interner) release(info *Info) {
 	if info.NextHopID == 0 {
 		for i := range info.NextHops {
 			if n := info.NextHops[i].Neighbor; n != nil {
-				in.neighbors.release(n)
+				in.neighbors.release(n, &in.unused)
 			}
 		}
 	}

@@ -83,7 +83,6 @@ type neighbors struct {
 	closed bool
 	due    []resolution // under way, by time and then in the order in which they began
 	timer  *time.Timer  // for the first of due
-	forget []*Neighbor  // unused since the last commit; hardware is told behind the operations that caused it
 }
 
 // use returns the neighbour with one more reference, and lets it resolve if it is new.
@@ -97,26 +96,29 @@ func (ns *neighbors) use(l *Link, addr netip.Addr) *Neighbor {
 	return n
 }
 
-// release gives a reference back.
-func (ns *neighbors) release(n *Neighbor) {
+// release gives a reference back. A neighbour that nobody needs any more is added to unused, for forget.
+func (ns *neighbors) release(n *Neighbor, unused *[]*Neighbor) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if n.refs--; n.refs == 0 && !n.entry {
 		delete(ns.byKey, neighborKey{n.Link, n.Addr})
 		n.attempt++
-		ns.forget = append(ns.forget, n)
+		*unused = append(*unused, n)
 	}
 }
 
-// forgotten tells hardware of the neighbours that are not used any more. Operations that used them must have been submitted.
-func (ns *neighbors) forgotten() {
+// forget tells hardware of neighbours that are not used any more, and empties the list. Operations that used them must have been submitted.
+func (ns *neighbors) forget(unused *[]*Neighbor) {
+	if len(*unused) == 0 {
+		return
+	}
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
-	for _, n := range ns.forget {
+	for _, n := range *unused {
 		ns.set(n, NeighborNone)
 	}
-	clear(ns.forget)
-	ns.forget = ns.forget[:0]
+	clear(*unused)
+	*unused = (*unused)[:0]
 }
 
 // get returns the neighbour, making it if need be. The lock is held, as for all that follow.

@@ -347,7 +347,7 @@ func (f *FIB) adopt(o *NextHopObject) {
 // abandon gives them back.
 func (f *FIB) abandon(o *NextHopObject) {
 	if o.hop.Neighbor != nil {
-		f.neighbors.release(o.hop.Neighbor)
+		f.neighbors.release(o.hop.Neighbor, &f.families[IPv6].infos.unused) // committed last
 	}
 	for _, m := range o.members {
 		m.object.groups = slices.DeleteFunc(m.object.groups, func(g *NextHopObject) bool { return g == o })

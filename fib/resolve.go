@@ -231,11 +231,9 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 	case hop.Gateway.IsLinkLocalUnicast():
 		return nil
 	}
-	if table != TableMain {
-		if link := f.connected6(hop, table); link != nil {
-			hop.Link = link
-			return nil
-		}
+	if link := f.connected6(hop, table); link != nil {
+		hop.Link = link
+		return nil
 	}
 	for _, id := range f.asked {
 		if link := f.connected6(hop, id); link != nil {

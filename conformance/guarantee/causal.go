@@ -76,6 +76,9 @@ func (h *history) listed(route *vasicv1.Route) error {
 
 func (h *history) event(e *vasicv1.Event) error {
 	route := e.GetRoute()
+	if route == nil {
+		return nil
+	}
 	id, generation := route.GetId(), route.GetGeneration()
 	_, seen := h.newest[id]
 	if h.deleted[id] {
@@ -96,6 +99,7 @@ func (h *history) event(e *vasicv1.Event) error {
 		return fmt.Errorf("flags of generation %d, but the route is of generation %d", generation, old)
 	case e.GetKind() == vasicv1.EventKind_EVENT_KIND_ROUTE_REPLACED && e.GetSilent() && generation != old:
 		return fmt.Errorf("a silent replace made generation %d of %d", generation, old)
+	case there && route.GetNextHopId() != 0 && !added && generation == old: // its next-hop object is another one now
 	case there && (added || e.GetKind() == vasicv1.EventKind_EVENT_KIND_ROUTE_REPLACED && !e.GetSilent()) && generation <= old:
 		return fmt.Errorf("a new generation %d after %d", generation, old)
 	case e.GetKind() == vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED && (generation > old || !e.GetPartial() && generation < old):

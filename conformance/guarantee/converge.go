@@ -85,6 +85,9 @@ func (st state) take(m *vasicv1.WatchResponse) {
 }
 
 func (st state) event(e *vasicv1.Event) {
+	if e.GetRoute() == nil {
+		return
+	}
 	id := e.GetRoute().GetId()
 	old, there := st[id]
 	switch {
@@ -140,7 +143,7 @@ func (st state) compare(want state, notify map[vasicv1.Family]uint32) error {
 // copyable is the part of a route that a copy has.
 func copyable(route *vasicv1.Route, rest bool, notify map[vasicv1.Family]uint32) *vasicv1.Route {
 	route = proto.CloneOf(route)
-	several := len(route.GetNextHops()) > 1 && familyOf(route) == vasicv1.Family_FAMILY_IPV6
+	several := hasSiblings(route)
 	if several {
 		slices.SortFunc(route.NextHops, compareHops)
 		route.Offload, route.Trap, route.OffloadFailed = false, false, false
@@ -155,6 +158,9 @@ func copyable(route *vasicv1.Route, rest bool, notify map[vasicv1.Family]uint32)
 	if setting != notifyAll && setting != notifyFailures {
 		route.OffloadFailed, route.FailureReason, route.OlderInHardware = false, 0, false
 	}
+	if o := route.GetNextHopObject(); o != nil { // its flags change without notice
+		o.Dead, o.Linkdown, o.Offload, o.Trap = false, false, false, false
+	}
 	for _, h := range route.GetNextHops() {
 		h.Dead, h.Linkdown, h.Offload, h.Trap = false, false, false, false
 		if setting != notifyAll {
@@ -167,11 +173,16 @@ func copyable(route *vasicv1.Route, rest bool, notify map[vasicv1.Family]uint32)
 	return route
 }
 
+// hasSiblings reports whether the next hops of a route have flags each.
+func hasSiblings(route *vasicv1.Route) bool {
+	return len(route.GetNextHops()) > 1 && route.GetNextHopId() == 0 && familyOf(route) == vasicv1.Family_FAMILY_IPV6
+}
+
 // sameFlags reports whether an event that is about the first next hop of route says what old says about it.
 func sameFlags(route, old *vasicv1.Route) bool {
 	type flags struct{ offload, trap, failed bool }
 	now, before := flags{route.GetOffload(), route.GetTrap(), route.GetOffloadFailed()}, flags{old.GetOffload(), old.GetTrap(), old.GetOffloadFailed()}
-	if len(route.GetNextHops()) == 0 || len(old.GetNextHops()) < 2 || familyOf(route) == vasicv1.Family_FAMILY_IPV4 {
+	if len(route.GetNextHops()) == 0 || !hasSiblings(old) {
 		return now == before
 	}
 	for _, h := range old.GetNextHops() {

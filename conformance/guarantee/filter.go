@@ -22,10 +22,20 @@ func lasting(f *vasicv1.WatchFilter) bool {
 // matches is the definition of WatchFilter for events.
 func matches(f *vasicv1.WatchFilter, e *vasicv1.Event) bool {
 	r := e.GetRoute()
+	if r == nil {
+		return matchesObject(f, e)
+	}
 	return selects(f, r) &&
 		(f == nil || f.Protocol == nil || f.GetProtocol() == r.GetProtocol()) &&
 		(len(f.GetKinds()) == 0 || slices.Contains(f.GetKinds(), e.GetKind())) &&
 		(len(f.GetFlags()) == 0 || slices.ContainsFunc(f.GetFlags(), func(flag vasicv1.RouteFlag) bool { return hasFlag(r, flag) }))
+}
+
+// matchesObject is the definition of WatchFilter for events about next-hop objects, which have none of what else a filter looks at.
+func matchesObject(f *vasicv1.WatchFilter, e *vasicv1.Event) bool {
+	family := f.GetFamily() == vasicv1.Family_FAMILY_UNSPECIFIED || f.GetFamily() == e.GetNextHopObject().GetFamily()
+	kind := len(f.GetKinds()) == 0 || slices.Contains(f.GetKinds(), e.GetKind())
+	return family && kind && f.GetTable() == 0 && f.GetWithinPrefix() == "" && (f == nil || f.Protocol == nil) && len(f.GetFlags()) == 0
 }
 
 // selects is the part of a filter that asks for what a route keeps.

@@ -66,7 +66,8 @@ func Unique(r *Recording) error {
 			}
 			switch e.GetKind() {
 			case vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED, vasicv1.EventKind_EVENT_KIND_ROUTE_REPLACED:
-				if e.GetRoute().GetGeneration() <= old.GetGeneration() {
+				kept := e.GetRoute().GetNextHopId() != 0 && e.GetRoute().GetGeneration() == old.GetGeneration() // its next-hop object is another one now
+				if e.GetRoute().GetGeneration() <= old.GetGeneration() && !kept {
 					return fmt.Errorf("is in the snapshot, as generation %d", old.GetGeneration())
 				}
 			case vasicv1.EventKind_EVENT_KIND_FLAGS_CHANGED:

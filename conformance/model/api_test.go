@@ -108,10 +108,16 @@ func (a *api) events() []model.Event {
 func (a *api) next() *vasicv1.WatchResponse {
 	m := must(a.watcher.Next())(a.t)
 	for _, e := range m.GetEvents() {
-		a.pending = append(a.pending, model.Event{
-			Kind: [...]string{"", model.Added, model.Replaced, model.Deleted, model.Flagged}[e.GetKind()], NLFlags: uint16(e.GetNetlinkFlags()), //nolint:gosec // 16 bits
-			Requested: e.GetRequested(), Silent: e.GetSilent(), Partial: e.GetPartial(), Route: routeOfMessage(e.GetRoute()),
-		})
+		shown := model.Event{
+			Kind: kinds[e.GetKind()-1], NLFlags: uint16(e.GetNetlinkFlags()), //nolint:gosec // 16 bits
+			Requested: e.GetRequested(), Silent: e.GetSilent(), Partial: e.GetPartial(),
+		}
+		if e.GetRoute() != nil {
+			shown.Route = routeOfMessage(e.GetRoute())
+		} else {
+			shown.Object = objectOfMessage(e.GetNextHopObject())
+		}
+		a.pending = append(a.pending, shown)
 	}
 	return m
 }
@@ -132,7 +138,7 @@ func routeOfMessage(m *vasicv1.Route) model.Route {
 	r := model.Route{
 		ID: m.GetId(), Table: m.GetTable(), Prefix: netip.MustParsePrefix(m.GetPrefix()), TOS: uint8(m.GetTos()), Metric: m.GetMetric(), //nolint:gosec // 8 bits
 		Type: uint8(m.GetType()), Protocol: uint8(m.GetProtocol()), Scope: uint8(m.GetScope()), //nolint:gosec // 8 bits
-		Flags: messageFlags(m.GetOffload(), m.GetTrap(), m.GetOffloadFailed()), Older: m.GetOlderInHardware(),
+		Flags: messageFlags(m.GetOffload(), m.GetTrap(), m.GetOffloadFailed()), Older: m.GetOlderInHardware(), Object: m.GetNextHopId(),
 	}
 	r.Reason = [...]string{"", "table_full", "injected", "unsupported", "hardware_error"}[m.GetFailureReason()]
 	if m.GetPrefsrc() != "" {
@@ -154,6 +160,7 @@ func routeOfMessage(m *vasicv1.Route) model.Route {
 func operationOf(w model.Want) vasic.Operation {
 	r := &vasicv1.Route{
 		Prefix: w.Prefix.String(), Table: w.Table, Tos: uint32(w.TOS), Type: vasicv1.RouteType(w.Type), Protocol: uint32(w.Protocol), Multipath: w.List,
+		NextHopId: w.Object,
 	}
 	if w.Metric != 0 {
 		r.Metric = &w.Metric
@@ -267,6 +274,57 @@ func (a *api) neighbors() (list []model.Neighbor) {
 			list = append(list, model.Neighbor{
 				Link: n.Device, Addr: netip.MustParseAddr(n.Address), State: apiStates[n.State], Automatic: n.Automatic, Offloaded: n.Offload,
 			})
+		}
+	}
+}
+
+func objectOfMessage(m *vasicv1.NextHopObject) *model.Object {
+	o := &model.Object{ID: m.GetId(), Device: m.GetDevice(), Flags: messageFlags(m.GetOffload(), m.GetTrap(), false)}
+	if m.GetFamily() == vasicv1.Family_FAMILY_IPV6 {
+		o.Family = 1
+	}
+	if m.GetGateway() != "" {
+		o.Gateway = netip.MustParseAddr(m.GetGateway())
+	}
+	for _, member := range m.GetGroup() {
+		o.Members = append(o.Members, model.Member{ID: member.GetId(), Weight: int(member.GetWeight())})
+	}
+	return o
+}
+
+func (a *api) setObject(o model.Object, replace bool) string {
+	m := &vasicv1.NextHopObject{Id: o.ID, Device: o.Device}
+	if o.Gateway.IsValid() {
+		m.Gateway = o.Gateway.String()
+	} else if len(o.Members) == 0 {
+		m.Family = vasicv1.Family_FAMILY_IPV4 + vasicv1.Family(o.Family) //nolint:gosec // 0 or 1
+	}
+	for _, member := range o.Members {
+		m.Group = append(m.Group, &vasicv1.NextHopGroupMember{Id: member.ID, Weight: uint32(member.Weight)}) //nolint:gosec // small
+	}
+	var err error
+	if replace {
+		_, err = a.anyone().NextHops.ReplaceNextHop(a.t.Context(), &vasicv1.ReplaceNextHopRequest{NextHop: m})
+	} else {
+		_, err = a.anyone().NextHops.CreateNextHop(a.t.Context(), &vasicv1.CreateNextHopRequest{NextHop: m})
+	}
+	return answer(err)
+}
+
+func (a *api) deleteObject(id uint32) string {
+	_, err := a.anyone().NextHops.DeleteNextHop(a.t.Context(), &vasicv1.DeleteNextHopRequest{Id: id})
+	return answer(err)
+}
+
+func (a *api) objects() (list []model.Object) {
+	stream := must(a.anyone().NextHops.ListNextHops(a.t.Context(), &vasicv1.ListNextHopsRequest{}))(a.t)
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		for _, o := range must(m, err)(a.t).NextHops {
+			list = append(list, *objectOfMessage(o))
 		}
 	}
 }

@@ -25,6 +25,10 @@ type operation struct {
 	link     *link
 	neighbor *neighbor
 	usable   bool
+
+	object *object // which is what hops say now, or gone
+	hops   []hop
+	gone   bool
 }
 
 // noted reports whether the operation is only a note about a link or a neighbour.
@@ -42,7 +46,8 @@ type entry struct {
 	rows   []*row
 	flags  []string
 	tos    uint8
-	hidden bool // by one of an earlier table (9.3)
+	object *hardObject // whose next hops it has, not those of rows; nil for none
+	hidden bool        // by one of an earlier table (9.3)
 }
 
 // failure is a replace that failed for want of room, or while the hardware table had an entry of the prefix.
@@ -61,6 +66,7 @@ type chip struct {
 	failDelete bool      // fail_route_delete
 	usable     map[*link]bool
 	valid      map[*neighbor]bool
+	objects    map[*object]*hardObject
 	queue      []operation
 	entries    map[key]*entry
 	failed     map[key]bool     // something has failed here since the last replace; hardware and FIB may differ
@@ -69,7 +75,7 @@ type chip struct {
 
 func newChip(profile string, sizes [2]uint64) chip {
 	return chip{
-		netdevsim: profile == "netdevsim", sizes: sizes, nextSizes: sizes, usable: make(map[*link]bool), valid: make(map[*neighbor]bool), entries: make(map[key]*entry),
+		netdevsim: profile == "netdevsim", sizes: sizes, nextSizes: sizes, usable: make(map[*link]bool), valid: make(map[*neighbor]bool), objects: make(map[*object]*hardObject), entries: make(map[key]*entry),
 		failed: make(map[key]bool), failures: make(map[key]*failure),
 	}
 }
@@ -131,6 +137,8 @@ func (m *Model) Step(n int) (done int) {
 			m.chip.usable[op.link] = op.usable
 		case op.neighbor != nil:
 			m.chip.valid[op.neighbor] = op.usable
+		case op.object != nil:
+			m.objectChanged(op)
 		case op.kind == flush:
 			for k := range m.chip.entries {
 				m.chip.release(k.family())
@@ -213,8 +221,15 @@ func (m *Model) Reload() (errno string) {
 	m.Rest()
 	m.clear()
 	c := &m.chip
+	clear(c.objects)
+	for _, o := range m.objects {
+		o.flags = ""
+	}
 	c.failDelete, c.failures = false, make(map[key]*failure)
 	c.fail, c.sizes, c.counted, m.attached = false, c.nextSizes, [2]uint64{}, true
+	for _, o := range m.objects {
+		m.tellObject(o)
+	}
 	for _, k := range m.keys() {
 		op := operation{kind: replace, key: k, rows: candidate(m.routes[k])}
 		if !c.admit(op) {

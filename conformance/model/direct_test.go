@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -59,15 +60,23 @@ func newDirect(t *rapid.T, s settings) *direct {
 	return d
 }
 
+// kinds of event by fib.Kind.
+var kinds = [...]string{
+	model.Added, model.Replaced, model.Deleted, model.Flagged, model.ObjectAdded, model.ObjectReplaced, model.ObjectDeleted,
+}
+
 // Publish implements fib.Sink.
 func (d *direct) Publish(events []fib.Event) uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, e := range events {
-		d.published = append(d.published, model.Event{
-			Kind: [...]string{model.Added, model.Replaced, model.Deleted, model.Flagged}[e.Kind], NLFlags: e.NLFlags,
-			Requested: e.Requested, Silent: e.Silent, Partial: e.Partial, Route: routeOf(&e.Route),
-		})
+		shown := model.Event{Kind: kinds[e.Kind], NLFlags: e.NLFlags, Requested: e.Requested, Silent: e.Silent, Partial: e.Partial}
+		if e.Kind.AboutRoute() {
+			shown.Route = routeOf(&e.Route)
+		} else {
+			shown.Object = objectOf(e.NextHop)
+		}
+		d.published = append(d.published, shown)
 	}
 	d.revision += uint64(len(events))
 	return d.revision
@@ -126,7 +135,7 @@ func hopOf(n *fib.NextHop) model.Hop {
 func routeOf(v *fib.Route) model.Route {
 	r := model.Route{
 		ID: v.ID, Table: v.Table, Prefix: v.Prefix, TOS: v.TOS, Metric: v.Metric, Type: uint8(v.Info.Type), Protocol: v.Info.Protocol,
-		Scope: uint8(v.Info.Scope), PrefSrc: v.Info.PrefSrc, Flags: flagText(v.Flags), Older: v.Flags&fib.FlagOlderEntry != 0,
+		Scope: uint8(v.Info.Scope), PrefSrc: v.Info.PrefSrc, Flags: flagText(v.Flags), Older: v.Flags&fib.FlagOlderEntry != 0, Object: v.Info.NextHopID,
 	}
 	if v.Reason != fib.ReasonNone {
 		r.Reason = v.Reason.String()
@@ -147,6 +156,7 @@ func routeOf(v *fib.Route) model.Route {
 func (d *direct) requestOf(w model.Want) fib.Request {
 	s := fib.Spec{
 		Table: w.Table, Prefix: w.Prefix, Metric: w.Metric, TOS: w.TOS, Type: fib.Type(w.Type), Protocol: w.Protocol, PrefSrc: w.PrefSrc, Multipath: w.List,
+		NextHopID: w.Object,
 	}
 	for _, h := range w.Hops {
 		s.NextHops = append(s.NextHops, fib.NextHopSpec{Gateway: h.Gateway, Device: h.Device, Weight: uint16(max(h.Weight, 1))}) //nolint:gosec // small
@@ -243,37 +253,6 @@ func (d *direct) deleteAddress(link string, prefix netip.Prefix) string {
 	return errnoOf(d.fib.DeleteAddress(link, prefix))
 }
 
-var neighborStates = map[string]fib.NeighborState{
-	model.NeighborNone: fib.NeighborNone, model.NeighborFailed: fib.NeighborFailed, model.NeighborReachable: fib.NeighborReachable,
-	model.NeighborStale: fib.NeighborStale, model.NeighborPermanent: fib.NeighborPermanent,
-}
-
-func (d *direct) setNeighbor(link string, addr netip.Addr, state string, exclusive bool) string {
-	_, err := d.fib.SetNeighbor(link, addr, "", neighborStates[state], exclusive)
-	return errnoOf(err)
-}
-
-func (d *direct) deleteNeighbor(link string, addr netip.Addr) string {
-	return errnoOf(d.fib.DeleteNeighbor(link, addr))
-}
-
-func (d *direct) neighbors() (list []model.Neighbor) {
-	known, err := d.fib.Neighbors("")
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	for _, n := range known {
-		shown := model.Neighbor{Link: n.Link, Addr: n.Addr, Automatic: n.Automatic, Offloaded: n.Offloaded}
-		for text, state := range neighborStates {
-			if state == n.State {
-				shown.State = text
-			}
-		}
-		list = append(list, shown)
-	}
-	return list
-}
-
 func (d *direct) setNotify(settings [2]int) {
 	for i, s := range settings {
 		d.fib.SetNotify(fib.Families[i], fib.NotifySetting(s)) //nolint:gosec // 0 to 2
@@ -366,6 +345,9 @@ func entryOf(e *asic.Entry) (shown model.Entry, generation uint64) {
 		}
 		for j := range ref.Info.NextHops {
 			hops = append(hops, hopOf(&ref.Info.NextHops[j]))
+		}
+		if ref.Info.NextHopID != 0 {
+			hops = []model.Hop{{Device: fmt.Sprintf("nhid %d", ref.Info.NextHopID)}}
 		}
 		hops[0].Flags = flagText(e.Flags[i])
 		shown.Hops = append(shown.Hops, hops)

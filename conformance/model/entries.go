@@ -27,6 +27,9 @@ func (m *Model) Entries() (list []Entry) {
 		}
 		for i, r := range e.rows {
 			hops := r.shown()
+			if r.object != 0 {
+				hops = []Hop{{Device: fmt.Sprintf("nhid %d", r.object)}}
+			}
 			if len(hops) == 0 {
 				hops = []Hop{{}}
 			}
@@ -45,17 +48,10 @@ func (m *Model) uses(e *entry) (hops []Hop) {
 		return nil
 	}
 	common := 0
-	for _, r := range e.rows {
-		for i, h := range r.hops {
-			if m.chip.canUse(h) {
-				hops = append(hops, r.shown()[i])
-				for a, b := h.weight, common; ; a, b = b, a%b {
-					if b == 0 {
-						common = a
-						break
-					}
-				}
-			}
+	for _, h := range e.hops() {
+		if m.chip.canUse(h) {
+			hops = append(hops, h.shown())
+			common = gcd(common, h.weight)
 		}
 	}
 	for i := range hops {
@@ -63,6 +59,13 @@ func (m *Model) uses(e *entry) (hops []Hop) {
 	}
 	SortHops(hops)
 	return hops
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // SortHops puts next hops into the order of their text.

@@ -57,6 +57,7 @@ func (m *Model) SetLink(name string, up, carrier bool) string {
 		m.linkUp(l)
 		m.ipv4First(start)
 	case !up && l.up:
+		m.objectsLost(l)
 		start := len(m.chip.queue)
 		m.linkDown(l)
 		l.up = false
@@ -80,6 +81,7 @@ func (m *Model) setCarrier(l *link, carrier bool) {
 	case carrier:
 		m.neighborsFound(l)
 	default:
+		m.objectsLost(l)
 		m.neighborsLost(l, false)
 	}
 }
@@ -90,6 +92,7 @@ func (m *Model) DeleteLink(name string) string {
 	if l == nil {
 		return "ENODEV"
 	}
+	m.objectsLost(l)
 	start := len(m.chip.queue)
 	if l.up {
 		m.linkDown(l)
@@ -141,15 +144,15 @@ func (m *Model) linkDown(l *link) {
 // lost4 flushes, silently, IPv4 routes with all next hops dead, with gone those with any on the link. Local routes stay unless forced.
 func (m *Model) lost4(l *link, force, gone bool) {
 	m.flush4(true, func(r *row) bool {
-		if !r.uses(l) || r.scope == scopeHost && !force {
+		if !r.uses(l) || r.object != 0 || r.scope == scopeHost && !force {
 			return false
 		}
 		return gone || !slices.ContainsFunc(r.hops, func(h hop) bool { return h.link != l && h.link.up })
 	})
 }
 
-// flush4 removes IPv4 routes table by table, from the highest prefix down (2.7).
-func (m *Model) flush4(silent bool, selected func(*row) bool) {
+// flushOrder are all prefixes as the kernel flushes them: table by table, IPv4 from the highest prefix down (2.7).
+func (m *Model) flushOrder() []key {
 	keys := m.keys()
 	slices.SortStableFunc(keys, func(a, b key) int {
 		if a.family() != ipv4 || b.family() != ipv4 || a.table != b.table {
@@ -157,7 +160,12 @@ func (m *Model) flush4(silent bool, selected func(*row) bool) {
 		}
 		return b.prefix.Addr().Compare(a.prefix.Addr())
 	})
-	for _, k := range keys {
+	return keys
+}
+
+// flush4 removes IPv4 routes.
+func (m *Model) flush4(silent bool, selected func(*row) bool) {
+	for _, k := range m.flushOrder() {
 		for _, r := range m.routes[k] {
 			if k.family() == ipv4 && selected(r) {
 				m.deleteRows(k, []*row{r}, false, silent)
@@ -174,7 +182,7 @@ func (m *Model) lost6(l *link, gone bool) {
 			continue
 		}
 		for _, r := range m.routes[k] {
-			if !r.uses(l) || !slices.Contains(m.routes[k], r) {
+			if !r.uses(l) || r.object != 0 || !slices.Contains(m.routes[k], r) {
 				continue
 			}
 			leaving := []*row{r}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,9 @@ type target interface {
 	setNeighbor(link string, addr netip.Addr, state string, exclusive bool) string
 	deleteNeighbor(link string, addr netip.Addr) string
 	neighbors() []model.Neighbor
+	setObject(o model.Object, replace bool) string
+	deleteObject(id uint32) string
+	objects() []model.Object
 
 	setNotify(settings [2]int)
 	setFailing(offload, del bool)
@@ -111,6 +115,10 @@ func drawNotify(t *rapid.T) [2]int {
 func (mc *machine) actions() map[string]func(*rapid.T) {
 	one := func(t *rapid.T) { mc.modify(t, []model.Want{drawWant(t)}) }
 	links := rapid.SampledFrom([]string{"swp1", "swp2", "swp2", "swp3", "swp3"})
+	object := func(t *rapid.T) {
+		o, replace := drawObject(t), rapid.IntRange(0, 2).Draw(t, "replace") > 0
+		same(t, mc.target.setObject(o, replace), mc.m.SetObject(o, replace))
+	}
 	return map[string]func(*rapid.T){
 		"":      mc.check,
 		"one a": one, "one b": one, "one c": one, "one d": one, "one e": one, "one f": one, // most of what happens
@@ -143,6 +151,12 @@ func (mc *machine) actions() map[string]func(*rapid.T) {
 		"no neighbor": func(t *rapid.T) {
 			link, addr := drawNeighbor(t)
 			same(t, mc.target.deleteNeighbor(link, addr), mc.m.DeleteNeighbor(link, addr))
+		},
+		"object":   object,
+		"object b": object,
+		"no object": func(t *rapid.T) {
+			id := rapid.SampledFrom(objectIDs).Draw(t, "id")
+			same(t, mc.target.deleteObject(id), mc.m.DeleteObject(id))
 		},
 		"pause":  func(*rapid.T) { mc.run = false },
 		"pause ": func(*rapid.T) { mc.run = false },
@@ -226,6 +240,9 @@ func (mc *machine) check(t *rapid.T) {
 	mc.checkRoutes(t)
 	if got, want := mc.target.neighbors(), mc.m.Neighbors(); !slices.Equal(got, want) {
 		t.Fatalf("neighbours:\n%v\nwant:\n%v", lines(got), lines(want))
+	}
+	if got, want := mc.target.objects(), mc.m.Objects(); !reflect.DeepEqual(got, want) {
+		t.Fatalf("next-hop objects:\n%v\nwant:\n%v", lines(got), lines(want))
 	}
 	wantSettled := mc.m.Settled()
 	if got, ok := mc.target.settled(); ok && !slices.Equal(got, wantSettled) {

@@ -5,7 +5,7 @@
 // A route is a row, or for IPv6 multipath one row for each sibling. The rows of a prefix in a table are a slice in the kernel's order. The
 // first row and its siblings are the prefix's candidate; whenever an edit changes the candidate, one operation goes into the chip's queue.
 //
-// What it leaves out: next-hop objects, source prefixes and transport metrics.
+// What it leaves out: resilient groups, source prefixes and transport metrics.
 //
 // Vasic differs from the kernel on purpose, and so does the model: promotions are always admitted (5.3), a route that was in hardware before keeps
 // its flag (5.6), and the candidate is always the head of the list (3.6).
@@ -69,6 +69,7 @@ type Route struct {
 	Hops     []Hop
 	Flags    string // "", "offload", "trap" or "offload_failed", of the first next hop
 	Reason   string // why it failed
+	Object   uint32 // of its next-hop object; 0 for none
 	Older    bool   // it failed, and hardware has another entry in its place
 }
 
@@ -99,7 +100,8 @@ type Event struct {
 	NLFlags                    uint16
 	Requested, Silent, Partial bool
 	Route                      Route
-	Unordered                  bool // it may change places with its unordered neighbours
+	Object                     *Object // of events about next-hop objects, which have no route
+	Unordered                  bool    // it may change places with its unordered neighbours
 }
 
 // Same reports whether everything but the ID and Unordered is equal.
@@ -119,6 +121,8 @@ type row struct {
 	scope    uint8
 	prefsrc  netip.Addr
 	hops     []hop
+	object   uint32 // that the hops are of; 0 for none
+	serial   int    // grows from row to row
 	flags    string
 	reason   string
 	older    bool
@@ -134,6 +138,9 @@ type hop struct {
 
 func (r *row) hasGateway() bool { return len(r.hops) > 0 && r.hops[0].gateway.IsValid() }
 
+// canBeSibling: 3.2.
+func (r *row) canBeSibling() bool { return r.object == 0 && r.hasGateway() }
+
 func (r *row) uses(l *link) bool {
 	return slices.ContainsFunc(r.hops, func(h hop) bool { return h.link == l })
 }
@@ -141,14 +148,17 @@ func (r *row) uses(l *link) bool {
 // shown are the next hops as they are shown.
 func (r *row) shown() (hops []Hop) {
 	for _, h := range r.hops {
-		hops = append(hops, Hop{Gateway: h.gateway, Device: h.link.name, Weight: h.weight})
+		hops = append(hops, h.shown())
 	}
 	return hops
 }
 
+func (h hop) shown() Hop { return Hop{Gateway: h.gateway, Device: h.link.name, Weight: h.weight} }
+
 // same: the same fib_info (2.2).
 func (r *row) same(o *row) bool {
-	return r.typ == o.typ && r.protocol == o.protocol && r.scope == o.scope && r.prefsrc == o.prefsrc && slices.Equal(r.hops, o.hops)
+	return r.typ == o.typ && r.protocol == o.protocol && r.scope == o.scope && r.prefsrc == o.prefsrc && r.object == o.object &&
+		(r.object != 0 || slices.Equal(r.hops, o.hops))
 }
 
 // key is a prefix in a table.
@@ -170,9 +180,12 @@ func familyOf(a netip.Addr) int {
 type Model struct {
 	links     []*link
 	neighbors []*neighbor // that routes use, or that have an entry
+	objects   []*object   // by id
+	joined    []*object   // groups, in the order in which they got their members
 	routes    map[key][]*row
 	tables    map[[2]uint32]bool // by family and id: those that had a route once
 	lastID    uint64
+	lastRow   int
 	attached  bool
 	notify    [2]int // fib_notify_on_flag_change
 	chip      chip
@@ -243,7 +256,7 @@ func (m *Model) keys() (keys []key) {
 func (m *Model) view(k key, list []*row, r *row) Route {
 	v := Route{
 		ID: r.id, Table: k.table, Prefix: k.prefix, TOS: r.tos, Metric: r.metric, Type: r.typ, Protocol: r.protocol, Scope: r.scope,
-		PrefSrc: r.prefsrc, Hops: r.shown(), Flags: r.flags, Reason: r.reason, Older: r.older,
+		PrefSrc: r.prefsrc, Hops: r.shown(), Flags: r.flags, Reason: r.reason, Older: r.older, Object: r.object,
 	}
 	group := siblings(list, r)
 	if len(group) < 2 {

@@ -31,8 +31,9 @@ type Want struct {
 	Protocol uint8 // 0: boot
 	PrefSrc  netip.Addr
 	Hops     []Hop
-	List     bool // the next hops are a list even if there is one
-	Ticket   int  // names the request to who waits for hardware; 0: nobody
+	Object   uint32 // the id of a next-hop object, instead of Hops
+	List     bool   // the next hops are a list even if there is one
+	Ticket   int    // names the request to who waits for hardware; 0: nobody
 }
 
 // GoString writes a request down for the log of a test.
@@ -108,7 +109,8 @@ func (m *Model) insert(k key, rows []*row, verb Verb, list, requested bool) (err
 				event.Kind = Replaced
 			}
 		}
-		if r.id == 0 {
+		m.lastRow++
+		if r.serial = m.lastRow; r.id == 0 {
 			m.lastID++
 			r.id = m.lastID
 		}
@@ -226,7 +228,7 @@ func place6(list []*row, r *row, verb Verb) placed {
 		return placed{errno: "EEXIST"}
 	case verb == Replace || verb == Change:
 		old := equal[0]
-		if i := slices.IndexFunc(equal, func(o *row) bool { return o.hasGateway() == r.hasGateway() }); i >= 0 {
+		if i := slices.IndexFunc(equal, func(o *row) bool { return o.canBeSibling() == r.canBeSibling() }); i >= 0 {
 			old = equal[i]
 		}
 		r.id = old.id
@@ -242,11 +244,11 @@ func place6(list []*row, r *row, verb Verb) placed {
 		return placed{list: now, nl: nlReplace, replaced: true}
 	}
 	for _, o := range equal {
-		if o.hops[0].link == r.hops[0].link && o.hops[0].gateway == r.hops[0].gateway {
+		if o.object == r.object && (r.object != 0 || o.hops[0].link == r.hops[0].link && o.hops[0].gateway == r.hops[0].gateway) {
 			return placed{errno: "EEXIST"}
 		}
 	}
-	if i := slices.IndexFunc(equal, (*row).hasGateway); i >= 0 && r.hasGateway() {
+	if i := slices.IndexFunc(equal, (*row).canBeSibling); i >= 0 && r.canBeSibling() {
 		r.id = equal[i].id
 	}
 	return placed{list: put(list, r, false, order), nl: nl}
@@ -295,9 +297,11 @@ func selects4(r *row, w Want, hops []Hop) bool {
 		return false
 	}
 	switch {
+	case w.Object != 0:
+		return r.object == w.Object
 	case len(hops) == 0:
 		return true
-	case len(r.hops) == 0:
+	case len(r.hops) == 0 || r.object != 0:
 		return false
 	case len(hops) == 1 && !w.List: // the first next hop
 		return selectsHop(r.hops[0], hops[0])
@@ -314,7 +318,7 @@ func selects4(r *row, w Want, hops []Hop) bool {
 
 func selects6(r *row, w Want, hops []Hop) bool {
 	return (w.Metric == 0 || r.metric == w.Metric) && (w.Protocol == 0 || r.protocol == w.Protocol) &&
-		(len(hops) == 0 || selectsHop(r.hops[0], hops[0]))
+		(r.object == 0 || w.Object == 0 || r.object == w.Object) && (r.object != 0 || len(hops) == 0 || selectsHop(r.hops[0], hops[0]))
 }
 
 func selectsHop(have hop, want Hop) bool {

@@ -65,11 +65,14 @@ func (m *Model) neighborsOn(l *link) (list []*neighbor) {
 	return list
 }
 
-// used reports whether a route uses a neighbour.
+// used reports whether a route or a next-hop object uses a neighbour.
 func (m *Model) used(n *neighbor) bool {
+	if slices.ContainsFunc(m.objects, func(o *object) bool { return o.hop.neighbor == n }) {
+		return true
+	}
 	for _, rows := range m.routes {
 		for _, r := range rows {
-			if slices.ContainsFunc(r.hops, func(h hop) bool { return h.neighbor == n }) {
+			if r.object == 0 && slices.ContainsFunc(r.hops, func(h hop) bool { return h.neighbor == n }) {
 				return true
 			}
 		}
@@ -174,16 +177,17 @@ func (m *Model) Neighbors() (list []Neighbor) {
 	return list
 }
 
-// forwardsTo reports whether an entry of the chip forwards to a neighbour.
+// forwardsTo reports whether an entry or a next-hop object of the chip forwards to a neighbour.
 func (m *Model) forwardsTo(n *neighbor) bool {
-	for k, e := range m.chip.entries {
-		if e.hidden || m.verdict(e.rows, k, e.tos) != "offload" {
-			continue
+	to := func(h hop) bool { return h.neighbor == n && m.chip.canUse(h) }
+	for _, o := range m.chip.objects {
+		if slices.ContainsFunc(o.hops, to) {
+			return true
 		}
-		for _, r := range e.rows {
-			if slices.ContainsFunc(r.hops, func(h hop) bool { return h.neighbor == n && m.chip.canUse(h) }) {
-				return true
-			}
+	}
+	for k, e := range m.chip.entries {
+		if !e.hidden && m.verdict(e, k) == "offload" && slices.ContainsFunc(e.hops(), to) {
+			return true
 		}
 	}
 	return false

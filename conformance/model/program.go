@@ -96,7 +96,7 @@ func (m *Model) refusal(op operation) string {
 	if reason := m.failure(op.key); reason != "" {
 		return reason
 	}
-	if m.verdict(op.rows, op.key, op.rows[0].tos) == "offload_failed" {
+	if m.judge(op).flags[0] == "offload_failed" {
 		return unsupported
 	}
 	return ""
@@ -118,7 +118,7 @@ func (m *Model) fail(op operation, reason string) {
 // write makes an entry of routes, unless they are none for this chip.
 func (m *Model) write(op operation) {
 	delete(m.chip.failures, op.key)
-	e := m.judge(op.rows, op.key, op.rows[0].tos)
+	e := m.judge(op)
 	if e.flags[0] != "" {
 		m.chip.entries[op.key] = e
 	}
@@ -158,9 +158,9 @@ func (m *Model) appendTo(op operation) {
 // regroup gives an entry other siblings. netdevsim leaves those that stay alone and says nothing of those that join (5.7, 5.8); a switch judges all
 // of them as one group, and says so (9.9).
 func (m *Model) regroup(k key, e *entry, rows []*row) {
-	now := m.judge(rows, k, e.tos)
 	before := *e
-	e.rows, e.flags = now.rows, now.flags
+	e.rows = rows
+	m.rejudge(k, e)
 	for i, r := range e.rows {
 		if was := slices.Index(before.rows, r); was < 0 || before.flags[was] != e.flags[i] {
 			m.flag(k, r, e.flags[i], "", m.chip.netdevsim)
@@ -236,17 +236,21 @@ func (m *Model) surface(k key) {
 // release gives one entry of netdevsim's accounting back.
 func (c *chip) release(family int) { c.counted[family] = max(c.counted[family], 1) - 1 }
 
-// judge says which flags the routes of an entry get. netdevsim traps everything (5.9); a switch decides as 9.2, 9.4 and 9.5 say, for all siblings alike.
-func (m *Model) judge(rows []*row, k key, tos uint8) *entry {
-	e := &entry{rows: slices.Clone(rows), tos: tos}
-	for range rows {
-		e.flags = append(e.flags, m.verdict(rows, k, tos))
-	}
+// judge makes the entry of an operation.
+func (m *Model) judge(op operation) *entry {
+	e := &entry{rows: op.rows, tos: op.rows[0].tos, object: m.hardObject(op.rows[0])}
+	m.rejudge(op.key, e)
 	return e
 }
 
-func (m *Model) verdict(rows []*row, k key, tos uint8) string {
-	typ := rows[0].typ
+// rejudge says which flags the routes of an entry get: all siblings the same.
+func (m *Model) rejudge(k key, e *entry) {
+	e.flags = slices.Repeat([]string{m.verdict(e, k)}, len(e.rows))
+}
+
+// verdict says so: netdevsim traps everything (5.9); a switch decides as 9.2, 9.4 and 9.5 say.
+func (m *Model) verdict(e *entry, k key) string {
+	typ := e.rows[0].typ
 	switch {
 	case m.chip.netdevsim:
 		return "trap"
@@ -254,27 +258,42 @@ func (m *Model) verdict(rows []*row, k key, tos uint8) string {
 		return ""
 	case k.family() == ipv4 && (typ == Throw || typ == Multicast):
 		return "offload_failed"
-	case typ == Local || typ == Broadcast || typ == Unreachable || typ == Prohibit || typ == Throw || tos != 0:
+	case typ == Local || typ == Broadcast || typ == Unreachable || typ == Prohibit || typ == Throw || e.tos != 0:
 		return "trap"
-	case typ == Blackhole || slices.ContainsFunc(rows, m.forwards):
+	case typ == Blackhole || slices.ContainsFunc(e.hops(), m.chip.canUse):
 		return "offload"
 	}
 	return "trap"
 }
 
-// forwards reports whether a next hop of a row can be used.
-func (m *Model) forwards(r *row) bool { return slices.ContainsFunc(r.hops, m.chip.canUse) }
+// hops are the next hops of an entry.
+func (e *entry) hops() (hops []hop) {
+	if e.object != nil {
+		return e.object.hops
+	}
+	for _, r := range e.rows {
+		hops = append(hops, r.hops...)
+	}
+	return hops
+}
 
 // follow judges all entries again: what they depend on may have changed (9.7).
 func (m *Model) follow() {
+	for o, hard := range m.chip.objects {
+		o.flags = ""
+		if slices.ContainsFunc(hard.hops, m.chip.canUse) { // 9.8
+			o.flags = "offload"
+		}
+	}
 	m.unordered(func() {
 		for k, e := range m.chip.entries {
 			if e.hidden {
 				continue
 			}
-			for i, flags := range m.judge(e.rows, k, e.tos).flags {
-				if flags != e.flags[i] {
-					e.flags[i] = flags
+			was := e.flags
+			m.rejudge(k, e)
+			for i, flags := range e.flags {
+				if flags != was[i] {
 					m.flag(k, e.rows[i], flags, "", false)
 				}
 			}

@@ -20,6 +20,9 @@ func (m *Model) resolve(k key, w Want) (rows []*row, errno string) {
 	if w.PrefSrc.IsValid() && !m.local(w.PrefSrc) {
 		return nil, "EINVAL"
 	}
+	if w.Object != 0 {
+		return m.resolveObject(k, w, &r)
+	}
 	list := w.List || len(w.Hops) > 1
 	rejects := r.typ >= Blackhole && r.typ <= Throw
 	switch {
@@ -51,6 +54,16 @@ func (m *Model) resolve(k key, w Want) (rows []*row, errno string) {
 		rows = append(rows, &sibling)
 	}
 	return rows, ""
+}
+
+// resolveObject makes the row of a route with a next-hop object.
+func (m *Model) resolveObject(k key, w Want, r *row) (rows []*row, errno string) {
+	o := m.object(w.Object)
+	if o == nil || len(w.Hops) > 0 || r.typ != Unicast || k.family() == ipv6 && o.isIPv4() {
+		return nil, "EINVAL"
+	}
+	r.object, r.hops = o.id, o.hops()
+	return []*row{r}, ""
 }
 
 // hop finds the link of a next hop of a new route.
@@ -104,7 +117,11 @@ func (m *Model) reach(k key, gateway netip.Addr, device *link) *link {
 				if familyOf(gateway) == ipv4 && (r.scope < scopeLink || r.typ != Unicast && r.typ != Local) {
 					continue
 				}
-				for _, h := range r.hops {
+				hops := r.hops
+				if familyOf(gateway) == ipv6 {
+					hops = hops[:1]
+				}
+				for _, h := range hops {
 					if h.link.up && (device == nil || device == h.link) {
 						return h.link
 					}

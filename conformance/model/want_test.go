@@ -3,7 +3,6 @@ package model_test
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"pgregory.net/rapid"
 
@@ -35,6 +34,9 @@ var (
 	}
 )
 
+// subnet6 is the IPv6 subnet of swp1.
+var subnet6 = netip.MustParsePrefix("2001:db8:1::/64")
+
 // sometimes is true once in n times.
 func sometimes(t *rapid.T, n int, what string) bool { return rapid.IntRange(1, n).Draw(t, what) == n }
 
@@ -49,7 +51,7 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		Prefix: netip.MustParsePrefix(rapid.SampledFrom(prefixes[family]).Draw(t, "prefix")),
 		Metric: rapid.SampledFrom([]uint32{0, 0, 10, 20}).Draw(t, "metric"),
 	}
-	if w.Table == model.TableLocal && strings.Contains(w.Prefix.String(), "db8:1::/64") {
+	if w.Table == model.TableLocal && w.Prefix == subnet6 { // gateways are looked up in local before main, or not, as no rule says
 		w.Table = model.TableDefault
 	}
 	if family == 0 {
@@ -63,6 +65,9 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 		if n := rapid.SampledFrom([]int{0, 0, 1, 1, 2}).Draw(t, "hops"); n > 0 {
 			w.Hops = drawHops(t, family, n)
 		}
+		if sometimes(t, 8, "of an object") {
+			w.Object, w.Hops = rapid.SampledFrom(objectIDs).Draw(t, "object"), nil
+		}
 		if w.List && family == 1 && len(w.Hops) == 0 {
 			w.List = false
 		}
@@ -71,8 +76,10 @@ func drawWantOf(t *rapid.T, family int) model.Want {
 	if sometimes(t, 6, "source") {
 		w.PrefSrc = netip.MustParseAddr(rapid.SampledFrom(sources[family]).Draw(t, "prefsrc"))
 	}
-	kind := rapid.IntRange(0, 9).Draw(t, "kind")
+	kind := rapid.IntRange(0, 11).Draw(t, "kind")
 	switch {
+	case kind > 9:
+		w.Object = rapid.SampledFrom(objectIDs).Draw(t, "object")
 	case kind < 4:
 		w.Hops = drawHops(t, family, 1)
 	case kind < 6:
@@ -119,4 +126,22 @@ func drawNeighbor(t *rapid.T) (link string, addr netip.Addr) {
 	addr = netip.MustParseAddr(rapid.SampledFrom(append(slices.Concat(gateways[0], gateways[1]), "fe80::2")).Draw(t, "address"))
 	link = rapid.SampledFrom([]string{"swp1", "swp1", "swp2", "swp3"}).Draw(t, "link")
 	return link, addr
+}
+
+// objectIDs are those of next-hop objects; groups have those from 10 on.
+var objectIDs = []uint32{1, 1, 2, 3, 10, 11}
+
+// drawObject makes a next-hop object of a gateway, now and then of a device, or a group.
+func drawObject(t *rapid.T) (o model.Object) {
+	o.ID = rapid.SampledFrom(objectIDs).Draw(t, "id")
+	if o.ID >= 10 != sometimes(t, 10, "other kind") {
+		for _, id := range rapid.SliceOfN(rapid.SampledFrom([]uint32{1, 2, 3}), 1, 3).Draw(t, "members") {
+			o.Members = append(o.Members, model.Member{ID: id, Weight: rapid.IntRange(1, 3).Draw(t, "weight")})
+		}
+		return o
+	}
+	o.Family = rapid.IntRange(0, 1).Draw(t, "family")
+	h := drawHops(t, o.Family, 1)[0]
+	o.Gateway, o.Device = h.Gateway, h.Device
+	return o
 }

@@ -26,7 +26,7 @@ func nextHopObjectMessage(v *fib.NextHopView) *vasicv1.NextHopObject {
 		Id: v.ID, Family: familyMessage(v.Family), Blackhole: v.Blackhole, Protocol: uint32(v.Protocol), Scope: uint32(v.Scope), Dead: v.Dead, Linkdown: v.LinkDown,
 		Onlink: v.Hop.Onlink,
 	}
-	m.Offload, m.Trap, _ = flags(v.Flags)
+	m.Offload, m.Trap = v.Flags&fib.FlagOffload != 0, v.Flags&fib.FlagTrap != 0
 	if v.Hop.Gateway.IsValid() {
 		m.Gateway = v.Hop.Gateway.String()
 	}

@@ -1,0 +1,105 @@
+package server
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// randomEvent is an event in which everything that can be there is there now and then.
+func randomEvent(r *rand.Rand, links []*fib.Link) *fib.Event {
+	some := func() bool { return r.IntN(2) == 0 }
+	number := func() uint32 { return uint32(r.Uint64() >> (32 + r.IntN(32))) } //nolint:gosec // fits
+	addr := func() (a netip.Addr) {
+		switch r.IntN(3) {
+		case 0:
+			return netip.AddrFrom4([4]byte{10, byte(number()), byte(number()), byte(number())})
+		case 1:
+			return netip.AddrFrom16([16]byte{0x20, 1, 13: byte(number()), 15: byte(number())})
+		}
+		return a
+	}
+	info := &fib.Info{Type: fib.Type(r.IntN(10)), Protocol: uint8(number()), Scope: fib.Scope(number()), PrefSrc: addr(), Multipath: some()} //nolint:gosec // cut
+	if some() {
+		info.Metrics = fib.Metrics{MTU: number(), MTULocked: some(), AdvMSS: number(), HopLimit: number() & 255, QuickAck: 1}
+	}
+	for range r.IntN(4) {
+		info.NextHops = append(info.NextHops, fib.NextHop{Gateway: addr(), Link: links[r.IntN(len(links))], Weight: uint16(r.IntN(257)), Onlink: some()}) //nolint:gosec // fits
+	}
+	ev := &fib.Event{
+		Kind: fib.Kind(r.IntN(int(fib.KindCount))), NLFlags: uint16(number()), Requested: some(), Silent: some(), Partial: some(), //nolint:gosec // cut
+		Route: fib.Route{
+			TOS: uint8(number()), Flags: fib.Flags(r.IntN(16)), Reason: fib.Reason(r.IntN(5)), Table: number(), Metric: number(), ID: r.Uint64() >> r.IntN(64), //nolint:gosec // cut
+			Generation: r.Uint64() >> r.IntN(64), Info: info, Prefix: netip.MustParsePrefix("192.0.2.0/24"),
+		},
+	}
+	object := &fib.NextHopView{ID: number(), Flags: fib.Flags(r.IntN(3)), Hop: fib.NextHop{Link: links[0]}} //nolint:gosec // small
+	if some() {
+		info.NextHopID, ev.Route.NextHop = number(), object
+	}
+	if some() {
+		ev.Route.Family, ev.Route.Prefix, ev.Route.Source = fib.IPv6, netip.MustParsePrefix("2001:db8::/48"), netip.MustParsePrefix("2001:db8:1::/64")
+	}
+	if len(info.NextHops) > 0 && some() {
+		for range r.IntN(5) {
+			ev.Route.Siblings = append(ev.Route.Siblings, fib.Sibling{Info: info, Flags: fib.Flags(r.IntN(8))}) //nolint:gosec // small
+		}
+	}
+	if !ev.Kind.AboutRoute() {
+		ev.NextHop = object
+	}
+	return ev
+}
+
+// What the encoder writes by hand is, byte for byte, what the stock library writes of what it reads there.
+func TestTheEncoderWritesWhatOthersWould(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	s, err := New(Config{LogBytes: 1 << 14, Links: []Link{
+		{Name: "swp1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.1.1/24")}}, {Name: "swp2", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.2.1/24")}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stopChip()
+	var links []*fib.Link
+	for _, connected := range []string{"10.0.1.0/24", "10.0.2.0/24"} {
+		err := s.fib.Get(fib.TableMain, netip.MustParsePrefix(connected), netip.Prefix{}, 0, nil, func(v *fib.Route) { links = append(links, v.Info.NextHops[0].Link) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := encoder{fib: s.fib}
+	for range 5000 {
+		ev := randomEvent(r, links)
+		revision, now := r.Uint64()>>r.IntN(64), r.Int64()>>r.IntN(63)
+		wrote := e.appendEvent(nil, fieldWatchEvents, ev, revision, now)
+		body, n := protowire.ConsumeBytes(wrote[1:])
+		if n != len(wrote)-1 {
+			t.Fatalf("the length of %x is wrong", wrote)
+		}
+		var m vasicv1.Event
+		if err := proto.Unmarshal(body, &m); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.ProtoReflect().GetUnknown())+len(m.GetRoute().ProtoReflect().GetUnknown()) > 0 {
+			t.Fatalf("unknown fields in %v", &m)
+		}
+		again, err := proto.MarshalOptions{Deterministic: true}.Marshal(&m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(body, again) {
+			t.Fatalf("wrote %x, the stock library writes %x of %v", body, again, &m)
+		}
+		if m.Revision != revision || m.UnixNanos != now || (m.Route != nil) != ev.Kind.AboutRoute() {
+			t.Fatalf("revision, time or content of %v", &m)
+		}
+	}
+}

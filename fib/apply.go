@@ -70,7 +70,7 @@ func (f *family) setFlags(res *Result) Outcome {
 		f.suppressed.Add(1)
 		return outcome
 	}
-	t := f.tables[tableKey{res.Table, res.Source}]
+	t := f.tables.get(res.Table, res.Source)
 	var v Route
 	if f.rules.siblings {
 		f.load(t, res.Prefix)

@@ -21,6 +21,32 @@ type table struct {
 	heads bart.Table[uint32]
 }
 
+// tables finds tables. Those without a source prefix, which nearly all look-ups are for, are found by their id alone.
+type tables struct {
+	any     map[uint32]*table
+	sourced map[tableKey]*table
+}
+
+func newTables() tables {
+	return tables{any: make(map[uint32]*table), sourced: make(map[tableKey]*table)}
+}
+
+// get returns the table, or nil.
+func (ts *tables) get(id uint32, source netip.Prefix) *table {
+	if !source.IsValid() {
+		return ts.any[id]
+	}
+	return ts.sourced[tableKey{id, source}]
+}
+
+func (ts *tables) add(t *table) {
+	if !t.source.IsValid() {
+		ts.any[t.id] = t
+		return
+	}
+	ts.sourced[t.tableKey] = t
+}
+
 // family is the FIB of one address family.
 type family struct {
 	af    Family
@@ -30,7 +56,7 @@ type family struct {
 
 	mu sync.Mutex // guards all following fields
 
-	tables   map[tableKey]*table
+	tables   tables
 	order    []*table // as the kernel walks them: by id modulo 256, newer first
 	routing  []Rule   // by priority
 	asked    []uint32 // the tables that the rules name, in order
@@ -64,7 +90,7 @@ type family struct {
 }
 
 func newFamily(f *FIB, af Family, r *rules) *family {
-	fam := &family{af: af, rules: r, fib: f, tables: make(map[tableKey]*table), infos: newInterner(&f.neighbors)}
+	fam := &family{af: af, rules: r, fib: f, tables: newTables(), infos: newInterner(&f.neighbors)}
 	fam.setRouting(r.routing)
 	fam.table(TableMain, netip.Prefix{})
 	fam.table(TableLocal, netip.Prefix{})
@@ -73,12 +99,11 @@ func newFamily(f *FIB, af Family, r *rules) *family {
 
 // table returns the table, making it if need be.
 func (f *family) table(id uint32, source netip.Prefix) *table {
-	key := tableKey{id, source}
-	if t := f.tables[key]; t != nil {
+	if t := f.tables.get(id, source); t != nil {
 		return t
 	}
-	t := &table{tableKey: key}
-	f.tables[key] = t
+	t := &table{tableKey: tableKey{id, source}}
+	f.tables.add(t)
 	at := slices.IndexFunc(f.order, func(o *table) bool { return o.id&0xff >= id&0xff })
 	if at < 0 {
 		at = len(f.order)
@@ -89,10 +114,10 @@ func (f *family) table(id uint32, source netip.Prefix) *table {
 
 // existing returns the table, or what to say to somebody who looks for a route in it.
 func (f *family) existing(id uint32, source netip.Prefix) (*table, *Error) {
-	if t := f.tables[tableKey{id, source}]; t != nil {
+	if t := f.tables.get(id, source); t != nil {
 		return t, nil
 	}
-	if source.IsValid() && f.tables[tableKey{id: id}] != nil {
+	if source.IsValid() && f.tables.any[id] != nil {
 		return nil, errDeleteMissing
 	}
 	return nil, errNoTable

@@ -174,7 +174,7 @@ func (f *FIB) Lookup(a netip.Addr, table uint32, tos uint8, visit func(*Route)) 
 		ids = []uint32{table}
 	}
 	for _, id := range ids {
-		t := fam.tables[tableKey{id: id}]
+		t := fam.tables.any[id]
 		if t == nil {
 			continue
 		}

@@ -135,7 +135,7 @@ func (f *family) gateway4(hop *NextHop, scope Scope, table uint32) *Error {
 
 // reach4 sets the link of a next hop whose gateway is reached by a route of the table.
 func (f *family) reach4(hop *NextHop, device *Link, table uint32) bool {
-	t := f.tables[tableKey{id: table}]
+	t := f.tables.any[table]
 	if t == nil {
 		return false
 	}
@@ -246,7 +246,7 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 
 // connected6 returns the link of the best route to the gateway in one table, nil where that is no route, rejects or has a gateway itself.
 func (f *family) connected6(hop *NextHop, table uint32) *Link {
-	t := f.tables[tableKey{id: table}]
+	t := f.tables.any[table]
 	if t == nil {
 		return nil
 	}

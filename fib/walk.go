@@ -122,7 +122,7 @@ func (w *Walk) Audit(visit func(*Route), then func(Chunk)) (more bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := w.pop()
-	t := f.tables[tableKey{c.Table, c.Source}]
+	t := f.tables.get(c.Table, c.Source)
 	for w.list = f.within(t, c.Block, w.list[:0]); len(w.list) > walkChunk; w.list = f.within(t, c.Block, w.list[:0]) {
 		low, high := c, c
 		low.Block, high.Block = halves(c.Block)

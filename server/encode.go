@@ -50,11 +50,11 @@ func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []
 	b, start := open(b, field)
 	b = appendPrefix(b, routePrefix, r.Prefix)
 	b = appendUint(b, routeTable, uint64(r.Table))
-	b = protowire.AppendVarint(protowire.AppendTag(b, routeMetric, protowire.VarintType), uint64(r.Metric)) // 0 counts
+	b = appendVarint(appendTag(b, routeMetric, protowire.VarintType), uint64(r.Metric)) // 0 counts
 	b = appendUint(b, routeTOS, uint64(r.TOS))
 	b = appendUint(b, routeType, uint64(info.Effect()))
 	b = appendUint(b, routeProtocol, uint64(info.Protocol))
-	b = protowire.AppendVarint(protowire.AppendTag(b, routeScope, protowire.VarintType), uint64(info.Scope)) // likewise
+	b = appendVarint(appendTag(b, routeScope, protowire.VarintType), uint64(info.Scope)) // likewise
 	b = appendAddr(b, routePrefsrc, info.PrefSrc)
 	switch {
 	case info.NextHopID != 0 && !e.fib.NextHopCompat():
@@ -92,7 +92,7 @@ func appendHop(b []byte, family fib.Family, info *fib.Info, n int, route, siblin
 	nh := &info.NextHops[n]
 	b, start := open(b, routeNextHops)
 	b = appendAddr(b, hopGateway, nh.Gateway)
-	b = protowire.AppendString(protowire.AppendTag(b, hopDevice, protowire.BytesType), nh.Link.Name)
+	b = appendText(b, hopDevice, nh.Link.Name)
 	b = appendUint(b, hopWeight, uint64(nh.Weight))
 	b = appendFlag(b, hopOnlink, nh.Onlink)
 	dead, linkdown := info.HopState(family, n)

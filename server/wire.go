@@ -7,9 +7,18 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
+// appendTag is protowire.AppendTag for field numbers up to 2047, and small enough to be inlined.
+func appendTag(b []byte, field protowire.Number, kind protowire.Type) []byte {
+	tag := uint16(field)<<3 | uint16(kind) //nolint:gosec // small
+	if tag < 0x80 {
+		return append(b, byte(tag))
+	}
+	return append(b, byte(tag)|0x80, byte(tag>>7))
+}
+
 // open begins a field that holds bytes, with room for a length of one byte; shut ends it.
 func open(b []byte, field protowire.Number) (_ []byte, start int) {
-	b = append(protowire.AppendTag(b, field, protowire.BytesType), 0)
+	b = append(appendTag(b, field, protowire.BytesType), 0)
 	return b, len(b)
 }
 
@@ -27,12 +36,20 @@ func shut(b []byte, start int) []byte {
 	return b
 }
 
+// appendVarint is protowire.AppendVarint with a short way for what nearly every number is.
+func appendVarint(b []byte, v uint64) []byte {
+	if v < 0x80 {
+		return append(b, byte(v))
+	}
+	return protowire.AppendVarint(b, v)
+}
+
 // appendUint appends a number that is not 0.
 func appendUint(b []byte, field protowire.Number, v uint64) []byte {
 	if v == 0 {
 		return b
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+	return appendVarint(appendTag(b, field, protowire.VarintType), v)
 }
 
 // appendFlag appends a flag that is set.
@@ -40,7 +57,15 @@ func appendFlag(b []byte, field protowire.Number, on bool) []byte {
 	if !on {
 		return b
 	}
-	return append(protowire.AppendTag(b, field, protowire.VarintType), 1)
+	return append(appendTag(b, field, protowire.VarintType), 1)
+}
+
+// appendText appends a string that is not empty.
+func appendText(b []byte, field protowire.Number, text string) []byte {
+	if text == "" {
+		return b
+	}
+	return append(appendVarint(appendTag(b, field, protowire.BytesType), uint64(len(text))), text...)
 }
 
 // appendAddr appends an address that is valid.
@@ -67,7 +92,7 @@ func appendMessage(b []byte, field protowire.Number, m interface {
 	MarshalToSizedBufferVT([]byte) (int, error)
 }) []byte {
 	size := m.SizeVT()
-	b = protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
+	b = appendVarint(appendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
 	head := len(b)
 	b = slices.Grow(b, size)[:head+size]
 	if _, err := m.MarshalToSizedBufferVT(b[head:]); err != nil {

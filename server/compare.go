@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/fib"
@@ -96,10 +98,7 @@ func madeFrom(e *asic.Entry, r *fib.Route) bool {
 	if e.Table != r.Table || e.Prefix != r.Prefix || r.Source.IsValid() || len(e.Routes) != max(len(r.Siblings), 1) || newest(e) != r.Generation {
 		return false
 	}
-	if r.Info.NextHopID == 0 {
-		return true
-	}
-	// A change of a next-hop object changes its routes without giving them new generations.
+	// A change of a next-hop object changes its routes without giving them new generations; and it is hardware that is on trial.
 	switch e.Action {
 	case asic.Drop:
 		return treatmentBy(r) == drops
@@ -107,7 +106,7 @@ func madeFrom(e *asic.Entry, r *fib.Route) bool {
 		return true
 	}
 	for i := range e.Hops {
-		if e.Hops[i].Slots > 0 && !has(r.Info.NextHops, &e.Hops[i].NextHop) {
+		if e.Hops[i].Slots > 0 && !leadsTo(r, &e.Hops[i].NextHop) {
 			return false
 		}
 	}
@@ -127,14 +126,11 @@ func newest(e *asic.Entry) (generation uint64) {
 	return generation
 }
 
-// has reports whether there is a next hop with the same link and gateway.
-func has(list []fib.NextHop, nh *fib.NextHop) bool {
-	for i := range list {
-		if list[i].Link == nh.Link && list[i].Gateway == nh.Gateway {
-			return true
-		}
-	}
-	return false
+// leadsTo reports whether the route has a next hop with that link and gateway.
+func leadsTo(r *fib.Route, nh *fib.NextHop) bool {
+	same := func(h fib.NextHop) bool { return h.Link == nh.Link && h.Gateway == nh.Gateway }
+	return slices.ContainsFunc(r.Info.NextHops, same) ||
+		slices.ContainsFunc(r.Siblings, func(s fib.Sibling) bool { return slices.ContainsFunc(s.Info.NextHops, same) })
 }
 
 // entryMessage describes a hardware entry.

@@ -255,7 +255,7 @@ var verdictWords = names{
 	{"misrouted", uint32(vasicv1.Verdict_VERDICT_MISROUTED)},
 }
 
-// comparison prints a line that says what software and hardware do, and both routes below it if that is not the same.
+// comparison prints a line that says what software and hardware do, and both routes below it if that is not the same, or with details.
 func (p *printer) comparison(c *vasicv1.Comparison, style routeStyle) {
 	p.open("", '{')
 	subject := c.GetAddress()
@@ -296,7 +296,7 @@ func (p *printer) comparison(c *vasicv1.Comparison, style routeStyle) {
 		p.text(" " + c.GetHardware().GetAction())
 	}
 	p.text(" \n")
-	if c.GetVerdict() == vasicv1.Verdict_VERDICT_CONSISTENT {
+	if c.GetVerdict() == vasicv1.Verdict_VERDICT_CONSISTENT && !style.details {
 		return
 	}
 	if r := c.GetSoftware(); r != nil {
@@ -346,11 +346,15 @@ func (p *printer) hardware(h *vasicv1.HardwareEntry) {
 // silent says whether hardware does something else than software and the route's flags do not say so.
 func silent(c *vasicv1.Comparison) bool {
 	r := c.GetSoftware()
+	failed := r.GetOffloadFailed()
+	for _, h := range r.GetNextHops() { // siblings of an IPv6 route have flags of their own
+		failed = failed || h.GetSiblingOffloadFailed()
+	}
 	switch c.GetVerdict() {
 	case vasicv1.Verdict_VERDICT_TRAPPED:
-		return r != nil && !r.GetTrap()
+		return r != nil && !r.GetTrap() && !failed
 	case vasicv1.Verdict_VERDICT_BLACKHOLED, vasicv1.Verdict_VERDICT_MISROUTED:
-		return r != nil && !r.GetOffloadFailed()
+		return r != nil && !failed
 	}
 	return false
 }

@@ -43,6 +43,7 @@ func serveSwitch(settings json.RawMessage) (any, handlers, error) {
 	for port := range ports {
 		cfg.Links = append(cfg.Links, server.Link{Name: portName(port), Addresses: portAddresses(port)})
 	}
+	server.KeepHeadroom(server.DefaultHeadroomBytes) // as vasicd does
 	s, err := server.New(cfg)
 	if err != nil {
 		return nil, nil, err

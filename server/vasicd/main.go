@@ -11,12 +11,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/vasic-project/vasic/server"
 )
 
 // version is set when released: -ldflags "-X main.version=v1.2.3".
 var version = "(devel)"
 
 func main() {
+	server.KeepHeadroom(server.DefaultHeadroomBytes)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

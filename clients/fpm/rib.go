@@ -88,6 +88,16 @@ func (e *entry) verdict() verdict {
 	return e.actual.verdict
 }
 
+// keeps says whether hardware still has what zebra was told of last. A route that the switch has replaced stays in hardware as it
+// was, until hardware has decided on the new one.
+func (e *entry) keeps() bool {
+	if e.actual.id == 0 || e.actual.id != e.toldID {
+		return false
+	}
+	v := e.verdict()
+	return v.inHardware() || v == undecided && !e.actual.flagged
+}
+
 // rib compares what zebra wants with what the switch has and with what zebra was told, and queues the differences. It does no
 // I/O, knows no time but what it is told, and is guarded by the lock of its Router.
 type rib struct {
@@ -310,10 +320,11 @@ func (r *rib) judge(e *entry) verdict {
 		return failed
 	case e.actual.id != 0 && e.actual.content == want:
 		v := e.verdict()
-		// A route that the switch has replaced stays in hardware as it was, until hardware has the new one.
-		if v != undecided || !e.actual.flagged && e.actual.id == e.toldID {
+		if v != undecided || e.keeps() {
 			return v
 		}
+	case e.dirty && e.keeps():
+		return undecided // hardware has what zebra wanted before, and what it wants now is still to be programmed
 	}
 	return r.denied(e)
 }

@@ -84,6 +84,34 @@ func TestARouteThatComesBackToWhatItWasIsNotAnsweredTooEarly(t *testing.T) {
 	})
 }
 
+func TestUpdatesThatOvertakeEachOtherAreNotFailures(t *testing.T) {
+	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
+		z := r.connect()
+		time.Sleep(settleTime)
+		const prefixes = 500
+		last := map[string]spec{}
+		for i := range 40 * prefixes {
+			s := at(i * 7 % prefixes)
+			s.gateway, s.pid = fmt.Sprintf("10.0.12.%d", 1+i%9), uint32(i)
+			last[s.prefix] = s
+			z.write(frameOf(s.set()))
+		}
+		synctest.Wait()
+		told := map[string]answer{}
+		for _, a := range z.take() {
+			if a.flags != flagOffload {
+				t.Fatalf("answered %v, and nothing has failed", a)
+			}
+			told[a.prefix] = a
+		}
+		for prefix, s := range last {
+			if told[prefix].pid != s.pid {
+				t.Errorf("answered %v about message %d at last, want %d", told[prefix], told[prefix].pid, s.pid)
+			}
+		}
+	})
+}
+
 func TestARepeatIsAnsweredAgain(t *testing.T) {
 	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
 		z := r.connect()

@@ -48,6 +48,8 @@ type update struct {
 	hop   nextHop // for setNextHop and, of it only the id, deleteNextHop
 	// message is the netlink message of setRoute as zebra wrote it. It is the frame's memory.
 	message []byte
+	// replaced is set for a deleteRoute that the same frame follows up with a setRoute: both together are one replacement.
+	replaced bool
 }
 
 // decoder turns frames into updates. The zero value is ready for use.
@@ -80,6 +82,7 @@ func (d *decoder) messages(f frame) error {
 		d.updates = append(d.updates, update{kind: skipped})
 		return nil
 	}
+	first := len(d.updates)
 	for at := 0; at < len(f.payload); {
 		rest := f.payload[at:]
 		if len(rest) < messageHeaderLen {
@@ -92,6 +95,9 @@ func (d *decoder) messages(f frame) error {
 		u, err := decodeMessage(rest[:length])
 		if err != nil {
 			return &MalformedError{f.offset + int64(at), err.Error()}
+		}
+		if last := len(d.updates) - 1; last >= first && u.kind == setRoute && d.updates[last].kind == deleteRoute {
+			d.updates[last].replaced = d.updates[last].route.key == u.route.key
 		}
 		d.updates = append(d.updates, u)
 		at += align(int(length))

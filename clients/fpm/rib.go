@@ -158,7 +158,9 @@ func (r *rib) apply(u *update, now time.Time) {
 	case setRoute:
 		r.set(&u.route, u.message, now)
 	case deleteRoute:
-		r.unset(u.route.key, now)
+		if !u.replaced {
+			r.unset(u.route.key, now)
+		}
 	case setNextHop:
 		r.hops.set(u.hop, r.lead)
 	case deleteNextHop:

@@ -163,20 +163,24 @@ func TestWhatZebraBelievesSinceAnEarlierConnectionIsDeniedIfItIsNotSo(t *testing
 }
 
 func TestAnUpdateThatIsOnItsWayWhenTheSwitchIsLostIsDenied(t *testing.T) {
-	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
-		z := r.connect()
-		z.say(p1.set())
-		z.expect("203.0.113.0/24 offload")
-		time.Sleep(time.Minute)
-		r.stopSwitch()
-		time.Sleep(time.Second)
-		other := p1
-		other.gateway = "10.0.12.3"
-		z.say(other.set())
-		z.expect()
-		time.Sleep(time.Minute)
-		z.expect("203.0.113.0/24 failed")
-	})
+	other := p1
+	other.gateway = "10.0.12.3"
+	for name, update := range map[string][][]byte{"one message": {other.set()}, "delete and new": {p1.unset(), other.set()}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
+				z := r.connect()
+				z.say(p1.set())
+				z.expect("203.0.113.0/24 offload")
+				time.Sleep(time.Minute)
+				r.stopSwitch()
+				time.Sleep(time.Second)
+				z.say(update...)
+				z.expect()
+				time.Sleep(time.Minute)
+				z.expect("203.0.113.0/24 failed")
+			})
+		})
+	}
 }
 
 func TestTheBridgeIsRestarted(t *testing.T) {

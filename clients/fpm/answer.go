@@ -79,10 +79,9 @@ func (c *connection) collect(b []byte, now time.Time) (_ []byte, wait time.Durat
 		ends = append(ends, len(b))
 	}
 	for c.rib.outdated.len() > 0 && len(b) < answerBytes {
-		message := c.rib.outdated.pop()
-		if c.happens(faults.Stale) {
+		if o := c.rib.outdated.pop(); faults.cover(o.prefix) && c.happens(faults.Stale) {
 			c.metrics.faults[faultStale].Inc()
-			one(message, offloaded)
+			one(o.message, offloaded)
 		}
 	}
 	for len(b) < answerBytes {

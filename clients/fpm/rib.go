@@ -2,6 +2,7 @@ package fpm
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 )
 
@@ -98,6 +99,12 @@ func (e *entry) keeps() bool {
 	return v.inHardware() || v == undecided && !e.actual.flagged
 }
 
+// outdated is a message that zebra has replaced by another.
+type outdated struct {
+	prefix  netip.Prefix
+	message []byte
+}
+
 // rib compares what zebra wants with what the switch has and with what zebra was told, and queues the differences. It does no
 // I/O, knows no time but what it is told, and is guarded by the lock of its Router.
 type rib struct {
@@ -124,7 +131,7 @@ type rib struct {
 	answers  queue[*entry]   // due: zebra may have to be told
 	awaiting queue[accepted] // operations whose events have not come, in the order of their revisions
 	retries  []*entry        // refused or failed, waiting for the next round
-	outdated queue[[]byte]   // messages that zebra has replaced by others; kept for a fault
+	outdated queue[outdated] // messages that zebra has replaced by others; kept for a fault
 	touched  []*entry        // for observe, used again
 
 	keepOutdated bool
@@ -142,7 +149,7 @@ func (r *rib) connect(now time.Time) {
 	r.connected, r.syncing = true, true
 	r.hops = newHopStore()
 	r.stale = 0
-	r.answers, r.outdated = queue[*entry]{}, queue[[]byte]{}
+	r.answers, r.outdated = queue[*entry]{}, queue[outdated]{}
 	for _, e := range r.entries {
 		e.due = false
 		if e.present() {
@@ -178,8 +185,8 @@ func (r *rib) set(want *route, message []byte, now time.Time) {
 	r.mention(e, now)
 	if e.message != nil {
 		r.count(e, -1)
-		if r.keepOutdated && r.outdated.len() < maxOutdated && !bytes.Equal(e.message, message) {
-			r.outdated.push(bytes.Clone(e.message))
+		if r.keepOutdated && e.protocol.listens() && r.outdated.len() < maxOutdated && !bytes.Equal(e.message, message) {
+			r.outdated.push(outdated{e.key.prefix, bytes.Clone(e.message)})
 		}
 	}
 	e.adopted = false

@@ -108,6 +108,24 @@ func TestStaleAnswers(t *testing.T) {
 	})
 }
 
+func TestStaleAnswersAreForOwnersThatListenAndWithinThePrefix(t *testing.T) {
+	withFaults(t, fpm.Faults{Stale: 1, Within: netip.MustParsePrefix("10.0.0.0/8")}, func(t *testing.T, r *rig, z *zebra) {
+		r.pause()
+		for _, s := range []spec{p1, at(1), at(2)} {
+			old := s
+			if s.prefix == at(2).prefix {
+				old.protocol = kernel
+			}
+			z.say(old.set())
+			s.gateway = "10.0.12.3"
+			z.say(old.unset(), s.set()) // as zebra before 9.1 does
+		}
+		z.expect("10.100.1.0/24 offload")
+		r.resume()
+		z.expect("203.0.113.0/24 offload", "10.100.1.0/24 offload", "10.100.2.0/24 offload")
+	})
+}
+
 func TestReorderedAnswers(t *testing.T) {
 	withFaults(t, fpm.Faults{Reorder: 3}, func(t *testing.T, r *rig, z *zebra) {
 		r.pause()

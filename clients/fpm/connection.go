@@ -112,9 +112,6 @@ func (c *connection) read() error {
 	var batch decoder
 	total := uint64(0)
 	for {
-		if err := c.passGate(); err != nil {
-			return err
-		}
 		var failure error
 		for {
 			f, err := frames.next()
@@ -124,6 +121,9 @@ func (c *connection) read() error {
 			if failure = err; err != nil || batch.frames >= applyBatch || !frames.ready() {
 				break
 			}
+		}
+		if err := c.passGate(); err != nil {
+			return err
 		}
 		total += uint64(batch.frames) //nolint:gosec // a small number
 		c.apply(&batch)
@@ -137,7 +137,8 @@ func (c *connection) read() error {
 	}
 }
 
-// passGate waits while a fault keeps the connection from being read.
+// passGate waits while a fault keeps the connection from being read. It is passed after a batch was read: zebra may have been silent
+// since before the fault, and what it writes then shall have no effect.
 func (c *connection) passGate() error {
 	c.mu.Lock()
 	gate := c.gate

@@ -157,6 +157,14 @@ func TestNothingIsReadUntilReadingGoesOn(t *testing.T) {
 		z.expect()
 		r.setFaults(fpm.Faults{})
 		z.expect("203.0.113.0/24 offload")
+		r.setFaults(fpm.Faults{StopReading: true}) // while the connection waits for something to read
+		z.say(at(1).set())
+		time.Sleep(time.Hour)
+		if n := len(r.routes()); n != 1 {
+			t.Errorf("the switch has %d routes, want that of before", n)
+		}
+		r.setFaults(fpm.Faults{})
+		z.expect("10.100.1.0/24 offload")
 	})
 }
 

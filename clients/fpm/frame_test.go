@@ -139,7 +139,7 @@ func FuzzMessages(f *testing.F) {
 		f.Add(unhex(f, text)[frameHeaderLen:])
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric)
+		r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric, AnswerTrap)
 		r.connect(time.Time{})
 		r.sync(0)
 		var d decoder
@@ -187,7 +187,7 @@ func BenchmarkFrames(b *testing.B) {
 		stream = append(stream, one...)
 	}
 	b.ReportAllocs()
-	r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric)
+	r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric, AnswerTrap)
 	r.connect(time.Time{})
 	frames := newFrameReader(bytes.NewReader(nil))
 	var d decoder

@@ -54,7 +54,7 @@ type entry struct {
 	// What zebra was told.
 	told     verdict // about the present message
 	toldID   uint64  // Route.id that hardware had when zebra was told of it last
-	believed bool    // zebra may count the route, or the one before it, as in hardware
+	believed bool    // zebra may count the route, or the one before it, as offloaded
 
 	// Which of the rib's queues hold it.
 	dirty, due, retry bool
@@ -113,6 +113,7 @@ type rib struct {
 	links   *linkNames
 	tables  tableRange
 	metric  uint32 // of all its routes in the switch, which tells them from others
+	trap    TrapAnswer
 
 	// The connection.
 	epoch     uint64 // of the present connection, or the last one
@@ -139,8 +140,8 @@ type rib struct {
 	told [verdicts]int // entries by what zebra was told, of those that it wants and listens for
 }
 
-func newRIB(links *linkNames, tables tableRange, metric uint32) *rib {
-	return &rib{entries: make(map[key]*entry), hops: newHopStore(), links: links, tables: tables, metric: metric}
+func newRIB(links *linkNames, tables tableRange, metric uint32, trap TrapAnswer) *rib {
+	return &rib{entries: make(map[key]*entry), hops: newHopStore(), links: links, tables: tables, metric: metric, trap: trap}
 }
 
 // connect starts an epoch: what zebra wanted is in doubt until it says it again, and ids of next hops are void.
@@ -328,8 +329,10 @@ func (r *rib) judge(e *entry) verdict {
 	case e.refused:
 		return failed
 	case e.actual.id != 0 && e.actual.content == want:
-		v := e.verdict()
-		if v != undecided || e.keeps() {
+		switch v := e.verdict(); {
+		case v == trapped && r.trap == AnswerTrap && (e.told == offloaded || e.believed && !r.syncing):
+			return failed // without which zebra, told of a trap, goes on to count the route as offloaded; the trap comes next
+		case v != undecided || e.keeps():
 			return v
 		}
 	case e.dirty && e.keeps():
@@ -347,11 +350,15 @@ func (r *rib) denied(e *entry) verdict {
 	return undecided
 }
 
-// tell notes what zebra is told about the entry.
+// tell notes what zebra is told about the entry, and queues what it has to be told next.
 func (r *rib) tell(e *entry, v verdict) {
 	r.count(e, -1)
-	e.told, e.toldID, e.believed = v, e.actual.id, v.inHardware()
+	e.told, e.toldID = v, e.actual.id
+	e.believed = v == offloaded || v == trapped && (e.believed || r.trap == AnswerOffloadTrap)
 	r.count(e, 1)
+	if v == failed {
+		r.evaluate(e) // see judge
+	}
 }
 
 func (r *rib) count(e *entry, n int) {

@@ -117,7 +117,7 @@ func copyOf(r *vasicv1.Route) *vasicv1.Route {
 
 func TestTheLatestWinsWhateverTheOrderOfThings(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric)
+		r := newRIB(&linkNames{made: map[uint32]string{}}, tableRange{last: math.MaxUint32}, DefaultMetric, AnswerTrap)
 		s := &toySwitch{routes: map[string]*vasicv1.Route{}, at: map[uint64]map[string]string{0: {}}}
 		now := time.Unix(0, 0)
 		wants := map[string]string{} // gateway by prefix

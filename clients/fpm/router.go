@@ -147,6 +147,7 @@ func New(c Config) (*Router, error) {
 			&linkNames{prefix: c.LinkPrefix, made: make(map[uint32]string)},
 			tableRange{offset: c.TableOffset, last: c.LastTable},
 			c.Metric,
+			c.Trap,
 		),
 	}
 	r.setFaults(c.Faults)

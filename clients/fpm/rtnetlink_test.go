@@ -113,7 +113,7 @@ func TestTheRoutersOwnAddressesAreLocalRoutes(t *testing.T) {
 	own := netip.MustParsePrefix("10.0.12.1/32")
 	r := newRIB(&linkNames{
 		kernel: true, links: map[uint32]linkState{2: {name: "e12"}}, own: map[ownAddress]bool{{2, own.Addr()}: true},
-	}, tableRange{last: math.MaxUint32}, DefaultMetric)
+	}, tableRange{last: math.MaxUint32}, DefaultMetric, AnswerTrap)
 	r.connect(time.Time{})
 	r.sync(0)
 	for prefix, want := range map[netip.Prefix]vasicv1.RouteType{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -173,6 +174,18 @@ func (r *rig) setLink(name string, up bool) {
 	r.t.Helper()
 	_, err := r.client.Links.UpdateLink(r.t.Context(), &vasicv1.UpdateLinkRequest{
 		Link: &vasicv1.Link{Name: name, Up: up}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"up"}},
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// setNeighbor says what is known of the gateway of a route, and waits until nothing moves any more.
+func (r *rig) setNeighbor(s spec, state vasicv1.NeighborState) {
+	r.t.Helper()
+	_, err := r.client.Neighbors.ReplaceNeighbor(r.t.Context(), &vasicv1.ReplaceNeighborRequest{
+		Neighbor: &vasicv1.Neighbor{Address: s.gateway, Device: fmt.Sprintf("if%d", s.link), Lladdr: "02:00:00:00:00:01", State: state},
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -3,6 +3,7 @@ package fpm_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,6 +261,52 @@ func TestWhatHardwareLosesIsTold(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestARouteThatHardwareTrapsLaterIsTakenBackFirst(t *testing.T) {
+	for answer, want := range map[fpm.TrapAnswer][]string{
+		fpm.AnswerTrap:        {"203.0.113.0/24 failed", "203.0.113.0/24 trap"},
+		fpm.AnswerOffloadTrap: {"203.0.113.0/24 offload trap"},
+	} {
+		t.Run(string(answer), func(t *testing.T) {
+			inBubble(t, server.Config{}, fpm.Config{Trap: answer}, func(t *testing.T, r *rig) {
+				check := func(z *zebra, want ...string) {
+					t.Helper()
+					got := []string{}
+					for _, a := range z.take() {
+						got = append(got, a.String())
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("zebra was told %q, want %q in this order", got, want)
+					}
+				}
+				z := r.connect()
+				z.say(p1.set())
+				check(z, "203.0.113.0/24 offload")
+				r.setNeighbor(p1, vasicv1.NeighborState_NEIGHBOR_STATE_FAILED)
+				check(z, want...)
+				s := p1
+				s.protocol = static
+				z.say(s.set()) // zebra does not count it as offloaded any more
+				check(z, want[len(want)-1])
+				r.setNeighbor(p1, vasicv1.NeighborState_NEIGHBOR_STATE_REACHABLE)
+				check(z, "203.0.113.0/24 offload")
+
+				// What an earlier bridge has said is in doubt until zebra has told all.
+				r.stopRouter()
+				z.close()
+				r.setNeighbor(p1, vasicv1.NeighborState_NEIGHBOR_STATE_FAILED)
+				r.startRouter(fpm.Config{Trap: answer})
+				z = r.connect()
+				z.say(s.set())
+				check(z, want[len(want)-1])
+				time.Sleep(fpm.DefaultSweepAfter + time.Second)
+				if answer == fpm.AnswerTrap {
+					check(z, want...)
+				}
+			})
+		})
+	}
 }
 
 func TestARouteThatSomebodyElseDeletesIsToldAndProgrammedAgain(t *testing.T) {

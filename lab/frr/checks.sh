@@ -101,7 +101,7 @@ chip() {
   esac
 }
 
-# zebra_says asks whether r1's zebra shows a route as Queued (it waits for the ASIC), Offloaded or "Offload Failed". (In its JSON the
+# zebra_says asks whether r1's zebra shows a route as Queued (it waits for the ASIC), Offloaded, Trapped or "Offload Failed". (In its JSON the
 # last is "offloaded": false.)
 zebra_says() {
   local object=ip

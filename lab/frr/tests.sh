@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The claims as tests. Each begins with a lab in which r2 originates nothing and the chip runs with room, and leaves it so. Sourced by run.
 
-test_steps=(start after_chip failure lost_place multipath many silent bridge_restart bridge_killed zebra_restart vasicd_restart flaps order)
+test_steps=(start after_chip failure lost_place trapped multipath many silent bridge_restart bridge_killed zebra_restart vasicd_restart flaps order)
 
 test_start() {
   title "start: the lab comes up"
@@ -96,6 +96,27 @@ test_lost_place() {
   resize IPv4 unlimited
   becomes 10 "room for all: r3 has all" agree 20
   clean
+}
+
+test_trapped() {
+  title "trapped: a prefix whose packets go to the CPU, as its neighbours have failed, is withdrawn, and comes back with them"
+  announce 20.0.0.0/24
+  becomes 5 "the chip has it" members 20.0.0.0/24 2
+  becomes 5 "r3 has it" agree 1
+  neighbours nud failed
+  becomes 5 "the chip traps it" chip 20.0.0.0/24 rt_trap
+  becomes 5 "r3 loses it" not has r3 20.0.0.0/24
+  becomes 5 "zebra was told of the trap" zebra_says 20.0.0.0/24 Trapped
+  neighbours lladdr 02:00:00:00:00:01 nud reachable
+  becomes 5 "the chip has it" members 20.0.0.0/24 2
+  becomes 5 "r3 has it" agree 1
+  clean
+}
+
+# neighbours sets what the chip knows of r2 on both links.
+neighbours() {
+  ctl neigh replace 10.0.12.2 dev r2 "$@"
+  ctl neigh replace 10.0.22.2 dev r2b "$@"
 }
 
 test_multipath() {

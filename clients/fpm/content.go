@@ -71,7 +71,7 @@ const maxWeight = 256
 
 // newPaths makes the paths of a route of a list: ways that are the same are joined, and weights fit the switch.
 func newPaths(list []path) *paths {
-	if len(list) < 2 {
+	if len(list) == 0 || len(list) == 1 && list[0].weight <= maxWeight {
 		return &paths{list: list}
 	}
 	type way struct {

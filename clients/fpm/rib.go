@@ -377,7 +377,11 @@ func (r *rib) markDirty(e *entry) {
 
 // evaluate queues what follows from a change on the switch's side.
 func (r *rib) evaluate(e *entry) {
-	if v := r.judge(e); v != undecided && v != e.told && !e.due {
+	switch v := r.judge(e); {
+	case v == undecided:
+	case v == e.told:
+		e.toldID = e.actual.id // another route may have taken the place of the one that zebra was told of
+	case !e.due:
 		e.due = true
 		r.answers.push(e)
 	}

@@ -137,6 +137,26 @@ func TestASwitchThatComesBackEmptyAndPausedIsNotBelieved(t *testing.T) {
 	})
 }
 
+func TestAnUpdateAfterTheSwitchWasAwayIsNoFailure(t *testing.T) {
+	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
+		z := r.connect()
+		z.say(p1.set())
+		time.Sleep(settleTime)
+		r.stopSwitch()
+		r.startSwitch(server.Config{})
+		time.Sleep(settleTime)
+		z.take()
+		r.pause()
+		other := p1
+		other.gateway = "10.0.12.3"
+		z.say(other.set())
+		time.Sleep(time.Minute)
+		z.expect() // hardware still has the route as it was
+		r.resume()
+		z.expect("203.0.113.0/24 offload")
+	})
+}
+
 func TestWhatZebraBelievesSinceAnEarlierConnectionIsDeniedIfItIsNotSo(t *testing.T) {
 	inBubble(t, server.Config{}, fpm.Config{}, func(t *testing.T, r *rig) {
 		z := r.connect()

@@ -44,8 +44,8 @@ func Handler(routers []*Router) http.Handler {
 	})
 	mux.HandleFunc("POST /disconnect", func(w http.ResponseWriter, q *http.Request) {
 		chosen, err := choose(routers, q)
-		for _, r := range chosen {
-			err = errors.Join(err, r.Disconnect())
+		if err == nil {
+			err = disconnect(chosen)
 		}
 		refuse(w, err)
 	})
@@ -67,6 +67,17 @@ func choose(routers []*Router, q *http.Request) ([]*Router, error) {
 		}
 	}
 	return nil, fmt.Errorf("no router is called %q", name)
+}
+
+// disconnect ends the connections that there are. It fails if there is none.
+func disconnect(routers []*Router) error {
+	err := errNoConnection
+	for _, r := range routers {
+		if r.Disconnect() == nil {
+			err = nil
+		}
+	}
+	return err
 }
 
 // changeFaults sets the faults that a form names, in all routers or, if one cannot be read, in none.

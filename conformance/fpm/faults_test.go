@@ -211,9 +211,15 @@ func TestFaultsCanBeChangedOverHTTP(t *testing.T) {
 		if f := r.router.Faults(); f != (fpm.Faults{}) {
 			t.Errorf("faults %v", f)
 		}
+		idle, err := fpm.New(fpm.Config{Name: "idle", Switch: r.client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h = fpm.Handler([]*fpm.Router{r.router, idle})
 		z := r.connect()
 		synctest.Wait()
-		ask(200, "POST", "/disconnect")
+		ask(400, "POST", "/disconnect?router=idle")
+		ask(200, "POST", "/disconnect") // all that there are
 		synctest.Wait()
 		if !z.over() {
 			t.Error("the connection goes on")

@@ -35,7 +35,6 @@ func (r *rib) reset() {
 	for _, e := range r.entries {
 		e.actual, e.result = actual{}, result{}
 		e.ops, e.revision = 0, 0
-		e.toldID = 0
 	}
 }
 
@@ -85,6 +84,7 @@ func (r *rib) observe(events []*vasicv1.Event) {
 		if e == nil {
 			continue
 		}
+		e.actual.stood = e.stands()
 		e.actual.take(ev, m)
 		touched = append(touched, e)
 	}
@@ -116,10 +116,11 @@ func (a *actual) take(ev *vasicv1.Event, m *vasicv1.Route) {
 	case vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED, vasicv1.EventKind_EVENT_KIND_ROUTE_REPLACED:
 		// A silent replacement leaves generation and flags as they are.
 		flagged := a.flagged && a.generation == m.GetGeneration()
-		*a = actual{id: m.GetId(), generation: m.GetGeneration(), content: contentOfRoute(m), verdict: verdictOf(m), flagged: flagged}
+		stood := a.stood && a.id == m.GetId()
+		*a = actual{id: m.GetId(), generation: m.GetGeneration(), content: contentOfRoute(m), verdict: verdictOf(m), flagged: flagged, stood: stood}
 	case vasicv1.EventKind_EVENT_KIND_FLAGS_CHANGED:
 		if a.id == m.GetId() {
-			a.verdict, a.flagged = verdictOf(m), true
+			a.verdict, a.flagged, a.stood = verdictOf(m), true, false
 		}
 	case vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED:
 		switch {

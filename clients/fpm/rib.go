@@ -53,7 +53,6 @@ type entry struct {
 
 	// What zebra was told.
 	told     verdict // about the present message
-	toldID   uint64  // Route.id that hardware had when zebra was told of it last
 	believed bool    // zebra may count the route, or the one before it, as offloaded
 
 	// Which of the rib's queues hold it.
@@ -69,6 +68,7 @@ type actual struct {
 	content    content
 	verdict    verdict
 	flagged    bool // its verdict was said since its generation came
+	stood      bool // hardware had it before the last event
 }
 
 // result is what hardware made of a generation of the switch's, as ModifyRoutes says. It counts where Watch says nothing because
@@ -89,14 +89,11 @@ func (e *entry) verdict() verdict {
 	return e.actual.verdict
 }
 
-// keeps says whether hardware still has what zebra was told of last. A route that the switch has replaced stays in hardware as it
-// was, until hardware has decided on the new one.
-func (e *entry) keeps() bool {
-	if e.actual.id == 0 || e.actual.id != e.toldID {
-		return false
-	}
+// stands says whether hardware has the route, as it is or as it was: one that the switch has replaced stays in hardware until hardware
+// has decided on the new one.
+func (e *entry) stands() bool {
 	v := e.verdict()
-	return v.inHardware() || v == undecided && !e.actual.flagged
+	return v.inHardware() || v == undecided && e.actual.stood
 }
 
 // outdated is a message that zebra has replaced by another.
@@ -332,11 +329,11 @@ func (r *rib) judge(e *entry) verdict {
 		switch v := e.verdict(); {
 		case v == trapped && r.trap == AnswerTrap && (e.told == offloaded || e.believed && !r.syncing):
 			return failed // without which zebra, told of a trap, goes on to count the route as offloaded; the trap comes next
-		case v != undecided || e.keeps():
+		case v != undecided || e.stands():
 			return v
 		}
-	case e.dirty && e.keeps():
-		return undecided // hardware has what zebra wanted before, and what it wants now is still to be programmed
+	case e.dirty && e.stands():
+		return undecided // hardware has the prefix, and what zebra wants now is still to be programmed
 	}
 	return r.denied(e)
 }
@@ -353,7 +350,7 @@ func (r *rib) denied(e *entry) verdict {
 // tell notes what zebra is told about the entry, and queues what it has to be told next.
 func (r *rib) tell(e *entry, v verdict) {
 	r.count(e, -1)
-	e.told, e.toldID = v, e.actual.id
+	e.told = v
 	e.believed = v == offloaded || v == trapped && (e.believed || r.trap == AnswerOffloadTrap)
 	r.count(e, 1)
 	if v == failed {
@@ -377,11 +374,7 @@ func (r *rib) markDirty(e *entry) {
 
 // evaluate queues what follows from a change on the switch's side.
 func (r *rib) evaluate(e *entry) {
-	switch v := r.judge(e); {
-	case v == undecided:
-	case v == e.told:
-		e.toldID = e.actual.id // another route may have taken the place of the one that zebra was told of
-	case !e.due:
+	if v := r.judge(e); v != undecided && v != e.told && !e.due {
 		e.due = true
 		r.answers.push(e)
 	}

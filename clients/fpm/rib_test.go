@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,7 @@ func TestTheLatestWinsWhateverTheOrderOfThings(t *testing.T) {
 		r.connect(now)
 		r.reset()
 		r.sync(0)
+		r.sweep()
 
 		apply := func(p, gw string) {
 			u := update{kind: deleteRoute, route: route{key: key{table: tableMain, prefix: netip.MustParsePrefix(p)}}}
@@ -153,8 +155,12 @@ func TestTheLatestWinsWhateverTheOrderOfThings(t *testing.T) {
 				}
 				r.tell(e, v)
 				p := e.key.prefix.String()
-				if have := s.at[r.revision][p]; v == offloaded && have != wants[p]+" true false" {
+				have := s.at[r.revision][p]
+				if v == offloaded && have != wants[p]+" true false" {
 					t.Fatalf("zebra was told that hardware has %s via %s, and it has %q", p, wants[p], have)
+				}
+				if v == failed && strings.HasSuffix(have, " true false") && !e.refused {
+					t.Fatalf("zebra was told that hardware does not have %s, and it has %q", p, have)
 				}
 			}
 		}

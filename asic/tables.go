@@ -102,9 +102,7 @@ type member struct {
 
 // entries holds the entries of all tables by number, from 1.
 type entries struct {
-	rows  []*[entryChunk]entry // chunks never move, so growing copies nothing
-	used  uint32
-	free  []uint32
+	rows  fib.Slab[entry]
 	count int
 	age   uint64
 
@@ -118,13 +116,10 @@ type entries struct {
 	lastInfo uint32
 }
 
-const entryChunk = 4096
-
-func (es *entries) at(n uint32) *entry { return &es.rows[n/entryChunk][n%entryChunk] }
+func (es *entries) at(n uint32) *entry { return es.rows.At(n) }
 
 func newEntries() entries {
 	return entries{
-		rows: []*[entryChunk]entry{new([entryChunk]entry)}, used: 1,
 		more: make([][]member, 1), infos: make([]*fib.Info, 1), infoRefs: make([]uint32, 1), byInfo: make(map[*fib.Info]uint32),
 	}
 }
@@ -164,26 +159,15 @@ func (es *entries) letGo(n uint32) {
 // alloc makes an entry for a prefix.
 func (es *entries) alloc(pfx netip.Prefix) uint32 {
 	es.count++
-	var n uint32
-	if k := len(es.free); k > 0 {
-		n = es.free[k-1]
-		es.free = es.free[:k-1]
-	} else {
-		if int(es.used/entryChunk) >= len(es.rows) {
-			es.rows = append(es.rows, new([entryChunk]entry))
-		}
-		n = es.used
-		es.used++
-	}
-	es.at(n).addr, es.at(n).bits = pfx.Addr().As16(), uint8(pfx.Bits()) //nolint:gosec // up to 128
+	n, e := es.rows.Alloc()
+	e.addr, e.bits = pfx.Addr().As16(), uint8(pfx.Bits()) //nolint:gosec // up to 128
 	return n
 }
 
 func (es *entries) release(n uint32) {
 	es.count--
 	es.unset(n)
-	*es.at(n) = entry{}
-	es.free = append(es.free, n)
+	es.rows.Free(n)
 }
 
 // set makes the entry hold the members, as a new one.
@@ -277,11 +261,11 @@ func (c *Chip) rowsFor(family fib.Family, pfx netip.Prefix) demand {
 // newest returns the numbers of all entries, the newest first.
 func (c *Chip) newest() []uint32 {
 	list := make([]uint32, 0, c.entries.count)
-	for n := uint32(1); n < c.entries.used; n++ {
-		if c.entries.at(n).info != 0 {
+	c.entries.rows.All(func(n uint32, e *entry) {
+		if e.info != 0 {
 			list = append(list, n)
 		}
-	}
+	})
 	slices.SortFunc(list, func(a, b uint32) int {
 		if c.entries.at(a).age > c.entries.at(b).age {
 			return -1

@@ -222,7 +222,7 @@ func (f *family) removeKernelRoute(l *Link, table uint32, kind Type, pfx netip.P
 	info := f.infos.intern(&want)
 	t := f.table(table, netip.Prefix{})
 	f.load(t, pfx)
-	if i := slices.IndexFunc(f.list, func(n uint32) bool { return f.rows.at(n).info == info.index }); i >= 0 {
+	if i := slices.IndexFunc(f.list, func(n uint32) bool { return f.rows.At(n).info == info.index }); i >= 0 {
 		_ = f.remove(t, pfx, []uint32{f.list[i]}, false, false, nil, &Answer{})
 	}
 	f.infos.release(info)
@@ -231,7 +231,7 @@ func (f *family) removeKernelRoute(l *Link, table uint32, kind Type, pfx netip.P
 // forgetSource takes a preferred source out of all routes on the link that name it.
 func (f *family) forgetSource(l *Link, source netip.Addr) {
 	f.forEach(func(i *Info) bool { return i.PrefSrc == source && i.uses(l) }, func(t *table, pfx netip.Prefix, n uint32) {
-		r := f.rows.at(n)
+		r := f.rows.At(n)
 		old := f.infos.list[r.info]
 		want := *old
 		want.PrefSrc = netip.Addr{}

@@ -48,13 +48,13 @@ func (f *family) apply(results []Result) {
 
 // setFlags follows fib_alias_hw_flags_set and fib6_info_hw_flags_set.
 func (f *family) setFlags(res *Result) Outcome {
-	if !f.rows.holds(res.Ref) {
+	if !f.holds(res.Ref) {
 		if !res.Clear {
 			f.stale.Add(1)
 		}
 		return Superseded
 	}
-	row := f.rows.at(res.Ref.Row)
+	row := f.rows.At(res.Ref.Row)
 	outcome := outcomeOf(res.Flags)
 	if row.flags == res.Flags && row.reason == res.Reason {
 		return outcome

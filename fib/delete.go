@@ -38,7 +38,7 @@ func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a 
 	want := *s
 	want.NextHops = hops
 	f.load(t, s.Prefix)
-	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.at(n), f.infoOf(n), &want, device) })
+	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.At(n), f.infoOf(n), &want, device) })
 	if at < 0 {
 		return errDeleteMissing
 	}
@@ -46,7 +46,7 @@ func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a 
 	if f.rules.siblings && (len(hops) == 0 || !hops[0].Gateway.IsValid()) {
 		leaving = f.group(f.list[at], nil)
 	}
-	a.ID = f.rows.at(leaving[0]).id
+	a.ID = f.rows.At(leaving[0]).id
 	warning := f.remove(t, s.Prefix, slices.Clone(leaving), true, false, q, a)
 	if warning != nil && f.rules.warns {
 		a.Warning = warning.Kernel

@@ -60,7 +60,7 @@ type family struct {
 	order    []*table // as the kernel walks them: by id modulo 256, newer first
 	routing  []Rule   // by priority
 	asked    []uint32 // the tables that the rules name, in order
-	rows     rows
+	rows     Slab[row]
 	infos    interner
 	nextID   uint64
 	nextGen  uint64
@@ -127,7 +127,7 @@ func (f *family) existing(id uint32, source netip.Prefix) (*table, *Error) {
 func (f *family) load(t *table, pfx netip.Prefix) {
 	f.list = f.list[:0]
 	head, _ := t.heads.Get(pfx)
-	for n := head; n != 0; n = f.rows.at(n).next {
+	for n := head; n != 0; n = f.rows.At(n).next {
 		f.list = append(f.list, n)
 	}
 	f.before = f.candidate(f.before[:0])
@@ -140,9 +140,9 @@ func (f *family) store(t *table, pfx netip.Prefix) {
 		return
 	}
 	for i, n := range f.list[:len(f.list)-1] {
-		f.rows.at(n).next = f.list[i+1]
+		f.rows.At(n).next = f.list[i+1]
 	}
-	f.rows.at(f.list[len(f.list)-1]).next = 0
+	f.rows.At(f.list[len(f.list)-1]).next = 0
 	if len(f.before) == 0 || f.before[0] != f.list[0] {
 		t.heads.Insert(pfx, f.list[0])
 	}
@@ -161,9 +161,9 @@ func (f *family) group(n uint32, dst []uint32) []uint32 {
 	if len(f.list) == 1 || !f.rules.siblings {
 		return append(dst, n)
 	}
-	id := f.rows.at(n).id
+	id := f.rows.At(n).id
 	for _, m := range f.list {
-		if f.rows.at(m).id == id {
+		if f.rows.At(m).id == id {
 			dst = append(dst, m)
 		}
 	}
@@ -172,7 +172,7 @@ func (f *family) group(n uint32, dst []uint32) []uint32 {
 
 // newRow makes a row that says info. id 0 gives it a new name.
 func (f *family) newRow(info *Info, metric uint32, tos uint8, id uint64) uint32 {
-	n, r := f.rows.alloc()
+	n, r := f.rows.Alloc()
 	if id == 0 {
 		f.nextID++
 		id = f.nextID<<1 | uint64(f.af)
@@ -185,10 +185,10 @@ func (f *family) newRow(info *Info, metric uint32, tos uint8, id uint64) uint32 
 
 // drop frees a row that no list holds any more.
 func (f *family) drop(n uint32) {
-	r := f.rows.at(n)
+	r := f.rows.At(n)
 	f.counts[r.flags.state()]--
 	f.infos.release(f.infos.list[r.info])
-	f.rows.release(n)
+	f.rows.Free(n)
 }
 
 // difference sets f.op to the hardware operation that leads from candidate f.before to the candidate of f.list, and reports whether there is one.
@@ -233,7 +233,7 @@ func (f *family) refer(op *Op, list, without []uint32) {
 		if slices.Contains(without, n) {
 			continue
 		}
-		r := f.rows.at(n)
+		r := f.rows.At(n)
 		ref := Ref{Generation: r.generation, Info: f.infos.list[r.info], Row: n}
 		if first {
 			op.First, op.TOS, first = ref, r.tos, false
@@ -253,7 +253,7 @@ func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
 	at := slices.Index(f.list, n)
 	for i := range f.list {
 		m := f.list[(at+i)%len(f.list)]
-		r := f.rows.at(m)
+		r := f.rows.At(m)
 		if r.id != v.ID {
 			continue
 		}
@@ -270,7 +270,7 @@ func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
 
 // viewRow describes row n alone.
 func (f *family) viewRow(t *table, pfx netip.Prefix, n uint32) Route {
-	r := f.rows.at(n)
+	r := f.rows.At(n)
 	v := Route{
 		Family: f.af, TOS: r.tos, Flags: r.flags, Reason: r.reason, Table: t.id, Metric: r.metric, Prefix: pfx, Source: t.source,
 		ID: r.id, Generation: r.generation, Info: f.infos.list[r.info],

@@ -191,7 +191,7 @@ func (f *family) lookup(t *table, a netip.Addr, tos uint8) (netip.Prefix, uint32
 	for pfx := range t.heads.Supernets(netip.PrefixFrom(a, a.BitLen())) {
 		f.load(t, pfx)
 		for _, n := range f.list {
-			if r := f.rows.at(n); (r.tos == 0 || r.tos == tos) && f.alive(f.infoOf(n)) {
+			if r := f.rows.At(n); (r.tos == 0 || r.tos == tos) && f.alive(f.infoOf(n)) {
 				return pfx, n, true
 			}
 		}
@@ -220,7 +220,7 @@ func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uin
 	}
 	fam.load(t, pfx)
 	for _, n := range fam.list {
-		if r := fam.rows.at(n); r.tos == tos && (metric == nil || r.metric == *metric) {
+		if r := fam.rows.At(n); r.tos == tos && (metric == nil || r.metric == *metric) {
 			fam.show(t, pfx, n, visit)
 			return nil
 		}

@@ -132,7 +132,7 @@ func (f *family) unlink(p placement) {
 	at := p.at
 	for range p.removed {
 		n := f.list[at]
-		if p.purge != nil && !p.purge(f.rows.at(n), f.infoOf(n)) {
+		if p.purge != nil && !p.purge(f.rows.At(n), f.infoOf(n)) {
 			at++
 			continue
 		}
@@ -164,7 +164,7 @@ func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16, refused bool)
 
 // tellGone queues the Delete of one sibling of the candidate that hardware never saw.
 func (f *family) tellGone(d *draft, n uint32) {
-	if !f.attached || len(f.list) == 0 || f.rows.at(f.list[0]).id != f.rows.at(n).id {
+	if !f.attached || len(f.list) == 0 || f.rows.At(f.list[0]).id != f.rows.At(n).id {
 		return
 	}
 	f.op = Op{Kind: OpDelete, Family: f.af, Table: d.table.id, Prefix: d.prefix, Source: d.table.source, Accepted: f.now}
@@ -193,7 +193,7 @@ func (f *family) publishDelete(t *table, pfx netip.Prefix, rows []uint32, reques
 	if len(rows) > 1 {
 		start := len(f.siblings)
 		for _, n := range rows {
-			r := f.rows.at(n)
+			r := f.rows.At(n)
 			f.siblings = append(f.siblings, Sibling{Info: f.infos.list[r.info], Flags: r.flags, Reason: r.reason})
 			e.Route.Generation = max(e.Route.Generation, r.generation)
 		}
@@ -202,7 +202,7 @@ func (f *family) publishDelete(t *table, pfx netip.Prefix, rows []uint32, reques
 	if f.rules.siblings {
 		var rest uint64
 		for _, n := range f.list {
-			if r := f.rows.at(n); r.id == e.Route.ID && !slices.Contains(rows, n) {
+			if r := f.rows.At(n); r.id == e.Route.ID && !slices.Contains(rows, n) {
 				rest = max(rest, r.generation)
 			}
 		}

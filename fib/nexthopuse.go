@@ -56,7 +56,7 @@ func (f *family) using(id uint32) (list []place) {
 		entries := f.having(t, func(i *Info) bool { return i.NextHopID == id })
 		slices.SortFunc(entries, descending)
 		for _, e := range entries {
-			for n := e.head; n != 0; n = f.rows.at(n).next {
+			for n := e.head; n != 0; n = f.rows.At(n).next {
 				if f.infoOf(n).NextHopID == id {
 					list = append(list, place{t, e.prefix, n})
 				}
@@ -65,7 +65,7 @@ func (f *family) using(id uint32) (list []place) {
 	}
 	if f.rules.siblings {
 		slices.SortFunc(list, func(a, b place) int {
-			return cmp.Compare(f.rows.at(b.n).generation, f.rows.at(a.n).generation)
+			return cmp.Compare(f.rows.At(b.n).generation, f.rows.At(a.n).generation)
 		})
 	}
 	return list

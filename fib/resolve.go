@@ -160,7 +160,7 @@ func (f *family) reach4(hop *NextHop, device *Link, table uint32) bool {
 
 // connected4 returns the link of the first row from head on that reaches its destination without a gateway, by device if that is not nil.
 func (f *family) connected4(head uint32, device *Link) *Link {
-	for n := head; n != 0; n = f.rows.at(n).next {
+	for n := head; n != 0; n = f.rows.At(n).next {
 		info := f.infoOf(n)
 		if info.Scope < ScopeLink || len(info.NextHops) == 0 || info.Effect() != TypeUnicast && info.Type != TypeLocal {
 			continue
@@ -251,7 +251,7 @@ func (f *family) connected6(hop *NextHop, table uint32) *Link {
 		return nil
 	}
 	for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 128)) {
-		for n := head; n != 0; n = f.rows.at(n).next {
+		for n := head; n != 0; n = f.rows.At(n).next {
 			info := f.infoOf(n)
 			link := info.NextHops[0].Link
 			if info.Effect().rejects() || info.hasGateway() {

@@ -11,47 +11,9 @@ type row struct {
 	tos        uint8
 	flags      Flags
 	reason     Reason
-	live       bool // false while in the free list
 }
 
-const (
-	rowChunkBits = 12
-	rowChunkSize = 1 << rowChunkBits
-)
-
-// rows numbers rows from 1 and reuses the numbers of freed ones. Chunks never move, so growing copies nothing.
-type rows struct {
-	chunks []*[rowChunkSize]row
-	used   uint32 // numbers ever handed out
-	free   uint32 // head of the free list
-}
-
-func (rs *rows) at(n uint32) *row { return &rs.chunks[n>>rowChunkBits][n&(rowChunkSize-1)] }
-
-// alloc returns a zeroed live row.
-func (rs *rows) alloc() (uint32, *row) {
-	if n := rs.free; n != 0 {
-		r := rs.at(n)
-		rs.free = r.next
-		*r = row{live: true}
-		return n, r
-	}
-	rs.used++
-	if int(rs.used>>rowChunkBits) >= len(rs.chunks) {
-		rs.chunks = append(rs.chunks, new([rowChunkSize]row))
-	}
-	r := rs.at(rs.used)
-	r.live = true
-	return rs.used, r
-}
-
-func (rs *rows) release(n uint32) {
-	*rs.at(n) = row{next: rs.free}
-	rs.free = n
-}
-
-// holds reports whether number n is still the row that ref names.
-func (rs *rows) holds(ref Ref) bool {
-	r := rs.at(ref.Row)
-	return r.live && r.generation == ref.Generation
+// holds reports whether the row that ref names is still there.
+func (f *family) holds(ref Ref) bool {
+	return f.rows.Lives(ref.Row) && f.rows.At(ref.Row).generation == ref.Generation
 }

@@ -53,14 +53,14 @@ type placement struct {
 func place4(f *family, info *Info, metric uint32, tos uint8, verb Verb) (placement, *Error) {
 	at := 0
 	for ; at < len(f.list); at++ {
-		r := f.rows.at(f.list[at])
+		r := f.rows.At(f.list[at])
 		if r.tos < tos || (r.tos == tos && r.metric >= metric) {
 			break
 		}
 	}
 	end, identical := at, -1
 	for ; end < len(f.list); end++ {
-		r := f.rows.at(f.list[end])
+		r := f.rows.At(f.list[end])
 		if r.tos != tos || r.metric != metric {
 			break
 		}
@@ -80,7 +80,7 @@ func place4(f *family, info *Info, metric uint32, tos uint8, verb Verb) (placeme
 	case identical >= 0:
 		return placement{}, errExists
 	case verb.replaces():
-		return placement{at: at, removed: 1, id: f.rows.at(f.list[at]).id, nlflags: NLReplace}, nil
+		return placement{at: at, removed: 1, id: f.rows.At(f.list[at]).id, nlflags: NLReplace}, nil
 	case verb == Append:
 		return placement{at: end, nlflags: NLCreate | NLAppend}, nil
 	}
@@ -89,12 +89,12 @@ func place4(f *family, info *Info, metric uint32, tos uint8, verb Verb) (placeme
 
 // place6 follows fib6_add_rt2node. The order is metric ascending, then age. Routes with a gateway and equal metric are siblings.
 func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement, *Error) {
-	start := slices.IndexFunc(f.list, func(n uint32) bool { return f.rows.at(n).metric >= metric })
+	start := slices.IndexFunc(f.list, func(n uint32) bool { return f.rows.At(n).metric >= metric })
 	if start < 0 {
 		start = len(f.list)
 	}
 	end, alike := start, -1 // alike: the first of the same metric and kind
-	for ; end < len(f.list) && f.rows.at(f.list[end]).metric == metric; end++ {
+	for ; end < len(f.list) && f.rows.At(f.list[end]).metric == metric; end++ {
 		if alike < 0 && f.infoOf(f.list[end]).canBeSibling() == info.canBeSibling() {
 			alike = end
 		}
@@ -114,7 +114,7 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 		if alike < 0 {
 			alike = start
 		}
-		p := placement{at: alike, removed: 1, id: f.rows.at(f.list[alike]).id, nlflags: NLReplace}
+		p := placement{at: alike, removed: 1, id: f.rows.At(f.list[alike]).id, nlflags: NLReplace}
 		if f.infoOf(f.list[alike]).canBeSibling() { // all siblings go
 			p.removed = end - alike
 			p.purge = func(_ *row, i *Info) bool { return i.canBeSibling() }
@@ -132,7 +132,7 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 			return placement{}, errExists
 		}
 		if have.canBeSibling() && info.canBeSibling() {
-			p.id = f.rows.at(n).id
+			p.id = f.rows.At(n).id
 			siblings++
 		}
 	}
@@ -142,7 +142,7 @@ func place6(f *family, info *Info, metric uint32, _ uint8, verb Verb) (placement
 	return p, nil
 }
 
-func (f *family) infoOf(n uint32) *Info { return f.infos.list[f.rows.at(n).info] }
+func (f *family) infoOf(n uint32) *Info { return f.infos.list[f.rows.At(n).info] }
 
 // selects4 follows fib_table_delete and fib_nh_match.
 func selects4(r *row, info *Info, s *Spec, device *Link) bool {

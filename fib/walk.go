@@ -53,8 +53,8 @@ func (f *family) having(t *table, selected func(*Info) bool) (list []entry) {
 		return nil
 	}
 	for pfx, head := range t.heads.All() {
-		for n := head; n != 0; n = f.rows.at(n).next {
-			if verdict[f.rows.at(n).info] {
+		for n := head; n != 0; n = f.rows.At(n).next {
+			if verdict[f.rows.At(n).info] {
 				list = append(list, entry{pfx, head})
 				break
 			}
@@ -170,8 +170,8 @@ func (f *family) visit(t *table, pfx netip.Prefix, fn func(*Route)) {
 	f.load(t, pfx)
 	for i, n := range f.list {
 		if f.rules.siblings && i > 0 {
-			id := f.rows.at(n).id
-			if slices.ContainsFunc(f.list[:i], func(m uint32) bool { return f.rows.at(m).id == id }) {
+			id := f.rows.At(n).id
+			if slices.ContainsFunc(f.list[:i], func(m uint32) bool { return f.rows.At(m).id == id }) {
 				continue
 			}
 		}

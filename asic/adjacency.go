@@ -44,10 +44,14 @@ func (c *Chip) writeGroup(g *group) {
 	if short && flags == fib.FlagTrap {
 		flags |= flagShort
 	}
-	if short && !g.lacks {
-		c.groups.lacking = append(c.groups.lacking, groupRef{g.number, g.serial})
+	if short != g.lacks {
+		if g.lacks = short; short {
+			c.groups.lacking = append(c.groups.lacking, groupRef{g.number, g.serial})
+			c.lacking.Add(1)
+		} else {
+			c.lacking.Add(-1)
+		}
 	}
-	g.lacks = short
 	if g.object != nil && g.object.Object != nil {
 		g.object.Object.SetFlags(flags & fib.FlagOffload) // never TRAP (mlxsw_sp_nexthop_obj_group_update)
 	}

@@ -28,12 +28,14 @@ type Config struct {
 	Seed          uint64            // of all chance
 	QueueCapacity int               // operations; 0: DefaultQueueCapacity
 	Sizes         map[string]uint64 // resource sizes by path; absent: the profile's
+	Turn          func(func())      // runs a hand-over of results, and after Exactly each unit, at a moment that suits; nil: at once
 }
 
 // Chip is one simulated chip. Make one with New, connect it with Run.
 type Chip struct {
 	profile  *Profile
 	complete func([]fib.Result)
+	turn     func(func())
 
 	latency     atomic.Pointer[LatencyModel]
 	knobs       [knobCount]atomic.Bool
@@ -43,15 +45,15 @@ type Chip struct {
 	resources resources
 	faults    faults
 
-	reloading    sync.Mutex // held during Reload
+	reloading    slot // held during Reload
 	reloadFailed atomic.Bool
-	programmed   atomic.Uint64
 	waiting      atomic.Int64  // failures that wait for room
 	undeleted    atomic.Int64  // entries whose delete failed
+	lacking      atomic.Int64  // groups that would take more rows than they have
 	broken       atomic.Int64  // groups that a fault rule left without next hops
 	done         chan struct{} // closed when Run has returned
 
-	// hw guards the hardware: all following fields. The programming goroutine holds it while it works on a batch, but not while it waits or
+	// hw guards the hardware: all following fields. The programming goroutine holds it while it works, but not while it waits or
 	// hands results over; nobody else writes.
 	hw sync.Mutex
 
@@ -66,16 +68,24 @@ type Chip struct {
 	deletions deletions
 	hidden    map[routeKey]*fib.Op // routes that one of an earlier table hides
 
-	chance  *rand.Rand // for times
-	paced   time.Time  // when the rate allows the next operation
-	did     int        // items done since the queue was told
-	held    uint64     // fault rule that stalls what is next
-	urgent  bool       // nothing is stalled now
-	quiet   bool       // results are not those that a request waits for
-	vacated bool       // rows were given back
-	results []fib.Result
-	scratch []member
-	judged  []member
+	chance     *rand.Rand    // for times
+	paced      time.Time     // when the rate allows the next operation
+	priced     bool          // the time of the first item is known
+	delay      time.Duration // to let pass before the next unit
+	delayedBy  uint64        // fault rule that says so
+	excused    bool          // a fault rule has delayed the next unit, and no rule is asked again
+	held       uint64        // fault rule that stalls the next unit
+	decided    bool          // a fault rule has just delayed or stalled something
+	urgent     bool          // nothing is stalled now
+	resetting  bool          // and a reload is next to empty the hardware
+	abandoning bool          // a fault rule held something, so that nothing is carried out until the reload has emptied the hardware
+	inTurn     bool          // within Config.Turn
+	since      int           // items done since entries were looked at again, while there are such
+	quiet      bool          // results are not those that a request waits for
+	vacated    bool          // rows were given back
+	results    []fib.Result
+	scratch    []member
+	judged     []member
 }
 
 // New returns a chip that does nothing until Run.
@@ -87,15 +97,18 @@ func New(cfg Config) (*Chip, error) {
 		cfg.QueueCapacity = DefaultQueueCapacity
 	}
 	c := &Chip{
-		profile: cfg.Profile, done: make(chan struct{}),
+		profile: cfg.Profile, turn: cfg.Turn, reloading: make(slot, 1), done: make(chan struct{}),
 		spaces: make(map[spaceKey]*space), byKey: make(map[tableKey]*table), entries: newEntries(), groups: newGroups(),
 		failed: newFailures(), deletions: newDeletions(), hidden: make(map[routeKey]*fib.Op),
 		chance: rand.New(rand.NewPCG(cfg.Seed, latencyStream)), //nolint:gosec // repeatable on purpose
 	}
 	c.SetLatency(cfg.Profile.latency)
 	c.retryFailed.Store(cfg.Profile.retryFailed)
+	if c.turn == nil {
+		c.turn = func(f func()) { f() }
+	}
 	c.faults.seed = cfg.Seed
-	c.queue.capacity = cfg.QueueCapacity
+	c.queue.capacity, c.queue.stepping = cfg.QueueCapacity, make(slot, 1)
 	c.resources.sizeNew = cfg.Profile.sizes
 	for path, size := range cfg.Sizes {
 		if err := c.SetResource(path, size); err != nil {
@@ -108,82 +121,6 @@ func New(cfg Config) (*Chip, error) {
 
 // Profile returns the chip's profile.
 func (c *Chip) Profile() *Profile { return c.profile }
-
-// Run is the programming goroutine. It hands results to complete, and returns when ctx is done.
-func (c *Chip) Run(ctx context.Context, complete func([]fib.Result)) {
-	defer close(c.done)
-	c.complete = complete
-	for {
-		out, ok := c.queue.take(ctx)
-		if !ok {
-			return
-		}
-		c.hw.Lock()
-		c.urgent, c.did = out.urgent, 0
-		done := c.carryOut(ctx, out)
-		c.keepUp(ctx, out.whole)
-		c.handOver()
-		upkeep := c.upkeep()
-		c.hw.Unlock()
-		c.queue.settled(out, out.items[done:], upkeep, func() bool { return c.held != 0 && c.faults.has(c.held) })
-	}
-}
-
-// carryOut does the items, or those before something that makes it stop, and returns how many it did.
-func (c *Chip) carryOut(ctx context.Context, out batch) (done int) {
-	for done < len(out.items) && ctx.Err() == nil && (done == 0 || !c.queue.interrupt.Load()) {
-		if !c.writeDirty(ctx) || !c.process(ctx, &out.items[done]) {
-			break
-		}
-		c.offerRoom()
-		done++
-		c.did++
-	}
-	c.writeDirty(ctx)
-	return done
-}
-
-// process does one item. It returns false if a fault rule stalls it.
-func (c *Chip) process(ctx context.Context, it *item) bool {
-	switch it.kind {
-	case itemOp:
-		if !c.program(ctx, it) {
-			return false
-		}
-		c.programmed.Add(1)
-	case itemNextHop:
-		if !c.nextHopChanged(ctx, it.subject.(*fib.NextHopUpdate)) {
-			return false
-		}
-		c.programmed.Add(1)
-	case itemLink:
-		c.linkChanged(it.subject.(*fib.Link), it.on)
-	case itemNeighbor:
-		c.neighborChanged(it.subject.(*fib.Neighbor), it.on)
-	case itemTryAgain:
-		c.tryDeletesAgain()
-		c.vacated = true
-	case itemClear:
-		c.clear()
-	case itemRun:
-		c.keepUp(ctx, true)
-		c.handOver() // what was done before is settled before
-		it.subject.(func())()
-	}
-	return true
-}
-
-// handOver gives the collected results away. The hardware can be looked at meanwhile.
-func (c *Chip) handOver() {
-	if len(c.results) == 0 {
-		return
-	}
-	c.hw.Unlock()
-	c.complete(c.results)
-	c.hw.Lock()
-	clear(c.results)
-	c.results = c.results[:0]
-}
 
 // Admit implements fib.Hardware: netdevsim's synchronous part (nsim_fib4_prepare_event, nsim_fib6_prepare_event) and mlxsw's
 // (mlxsw_sp_router_fib_event).
@@ -258,6 +195,13 @@ func (c *Chip) NeighborChanged(n *fib.Neighbor, valid bool) {
 	}
 }
 
+// NeighborForgotten implements fib.Hardware.
+func (c *Chip) NeighborForgotten(n *fib.Neighbor) {
+	if !c.profile.simulated {
+		c.queue.push(item{kind: itemForget, subject: n})
+	}
+}
+
 // NextHopChanged implements fib.Hardware.
 func (c *Chip) NextHopChanged(u *fib.NextHopUpdate) {
 	if !c.profile.simulated {
@@ -283,34 +227,25 @@ func (c *Chip) Inspect(ctx context.Context, fn func()) error {
 	}
 }
 
-// Idle waits until everything queued so far is programmed and reported, or ctx is done.
-func (c *Chip) Idle(ctx context.Context) error { return c.queue.idle(ctx, c.done) }
-
-// Pause stops the programming goroutine between two operations, and returns when it stands.
-func (c *Chip) Pause(ctx context.Context) error { return c.queue.pause(ctx, c.done) }
-
-// Resume lets it go on.
-func (c *Chip) Resume() { c.queue.resume() }
-
-// Step lets the paused programming goroutine do up to n operations and returns how many it did: fewer when the queue ran empty or a fault rule stalls it.
-func (c *Chip) Step(ctx context.Context, n int) (int, error) { return c.queue.step(ctx, n, c.done) }
-
 // Stats are numbers about the chip at one moment.
 type Stats struct {
 	QueueLength    int // operations accepted and not settled, and next-hop groups whose routes are to be looked at again
 	QueueCapacity  int // queue length at which requests are held back
 	Paused         bool
 	ReloadFailed   bool
+	Held           bool   // nothing is done but what StepTo asks for
 	Programmed     uint64 // operations carried out since the start
+	Position       uint64 // units done since the start: operations and all else that can have an effect
 	WaitingForRoom int    // routes that failed because a table was full, and that retry_failed programs again
 	Undeleted      int    // entries that hardware still has although their delete failed
+	GroupsLacking  int    // next-hop groups that do without some or all of their next hops as a table is full
+	Stalled        bool   // a fault rule holds what is next
 }
 
 // Stats returns the present numbers.
 func (c *Chip) Stats() Stats {
-	length, paused := c.queue.state()
-	return Stats{
-		QueueLength: length, QueueCapacity: c.queue.capacity, Paused: paused, ReloadFailed: c.reloadFailed.Load(), Programmed: c.programmed.Load(),
-		WaitingForRoom: int(c.waiting.Load()), Undeleted: int(c.undeleted.Load()),
-	}
+	s := c.queue.state()
+	s.ReloadFailed, s.WaitingForRoom, s.Undeleted = c.reloadFailed.Load(), int(c.waiting.Load()), int(c.undeleted.Load())
+	s.GroupsLacking = int(c.lacking.Load())
+	return s
 }

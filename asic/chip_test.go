@@ -97,6 +97,8 @@ func (r *rig) settled() (list []string) {
 		switch {
 		case res.Gone:
 			list = append(list, "gone")
+		case res.Abandoned:
+			list = append(list, fmt.Sprintf("%d abandoned", res.Ref.Row))
 		default:
 			list = append(list, fmt.Sprintf("%d:%d", res.Ref.Row, res.Flags))
 		}

@@ -15,6 +15,8 @@
 //     the group finds no room (adjacency.go).
 //   - Each link and each neighbour knows its groups, and each group its entries. When one changes, its groups are written at once, in order with the operations; then
 //     their entries are looked at again, piece by piece and between operations, and each route whose flags change is reported (refresh.go).
+//   - A neighbour that the FIB has forgotten stays as it is for the entries that still use it, as a replace or a delete of their routes failed. It becomes
+//     invalid for good when its link cannot be used.
 //   - Entries, groups, members of groups, neighbours and next-hop objects take rows of bounded resources (resources.go). A route for which there is no row fails, and an
 //     older entry of its prefix stays; it can be programmed again, oldest first, when room comes back (retry.go).
 //
@@ -27,10 +29,14 @@
 //   - The queue is bounded for requests: Reserve waits while it is full. What follows from a change of links, a flush or a reload is queued
 //     in any case, and is bounded by the number of routes.
 //   - All chance comes from Config.Seed, with one stream for times and one for each fault rule.
+//   - What is done is a sequence of units (run.go): an item of the queue, a piece of what follows from a change of a group, or that the turn of something came
+//     which a fault rule delays or stalls. Which one is next depends on the state of the chip and on calls only. So the same calls at the same positions, which count
+//     units, have the same results in the same order, however long anything took; Exactly, Hold and StepTo (pace.go) are for whoever keeps positions.
 //
 // # Concurrency
 //
 // The hardware is guarded by Chip.hw, which the programming goroutine, the only writer, holds while it works on a batch of operations, and not while it waits,
-// is stalled or hands over results; View looks at it. Leaf locks guard the queue, the counters that Admit needs, and the fault rules. Lock order: locks of the FIB,
-// Chip.hw, leaf locks.
+// is stalled or hands over results; View looks at it. Time is let pass before an item is looked at. After Exactly, a unit is decided and done and its results are
+// handed over within one call of Config.Turn. Leaf locks guard the queue, the counters that Admit needs, and the fault rules. Lock order: what Config.Turn locks,
+// locks of the FIB, Chip.hw, leaf locks.
 package asic

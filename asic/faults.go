@@ -164,7 +164,7 @@ func (c *Chip) AddFault(f Fault) (Fault, error) {
 	return f, nil
 }
 
-// DeleteFault removes a rule, with 0 all of them: an operation that it stalls goes on, and failed deletes are tried again. Error: ErrFaultNotFound.
+// DeleteFault removes a rule, with 0 all of them: an operation that it stalls or delays goes on, and failed deletes are tried again. Error: ErrFaultNotFound.
 func (c *Chip) DeleteFault(id uint64) error {
 	fs := &c.faults
 	fs.mu.Lock()
@@ -184,25 +184,39 @@ func (c *Chip) DeleteFault(id uint64) error {
 	return nil
 }
 
-// obstacle returns the rule that has its effect on the subject, if there is one, and whether it stalls it. Only one thing can be stalled, as
-// everything else is behind it: c.held remembers by which rule, so that the rule does not count it again, and that it goes on when the rule is gone.
-func (c *Chip) obstacle(s *subject) (f Fault, hit, stalled bool) {
+// obstacle returns the rule that has its effect on the subject, if there is one, and whether it delays or stalls it. Only one thing can be
+// delayed or stalled, as everything else is behind it. When its time has come, or the rule that stalls it is gone, it goes on, and no rule counts it again.
+func (c *Chip) obstacle(s *subject) (f Fault, hit, waits bool) {
+	if c.excused {
+		return Fault{}, false, false
+	}
 	if c.held != 0 {
+		if c.resetting && c.faults.has(c.held) {
+			c.abandoning = true
+			return Fault{}, false, true
+		}
 		if !c.urgent && c.faults.has(c.held) {
 			return Fault{}, false, true
 		}
-		c.held = 0
 		return Fault{}, false, false
 	}
 	f, hit = c.faults.hit(s)
-	if !hit || f.Effect != Stall {
+	switch {
+	case !hit || f.Effect == Fail:
 		return f, hit, false
-	}
-	if c.urgent { // the reset of a reload ends it
+	case f.Effect == Stall && c.resetting:
+		c.abandoning = true
+		return f, true, true
+	case f.Effect == Stall && c.urgent:
 		return Fault{}, false, false
+	case f.Effect == Stall:
+		c.held, c.decided = f.ID, true
+		return f, true, true
+	case f.Delay <= 0:
+		return f, true, false
 	}
-	c.held = f.ID
-	return f, false, true
+	c.delay, c.delayedBy, c.excused, c.decided = f.Delay, f.ID, true, true
+	return f, true, true
 }
 
 // failure is how the rule makes an operation fail.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,6 +168,49 @@ func TestStallHoldsEverythingUntilTheRuleIsDeleted(t *testing.T) {
 	})
 }
 
+func TestDelayEndsWithItsRuleAndIsInterruptedByAPause(t *testing.T) {
+	inBubble(t, asic.Config{}, func(r *rig) {
+		delay := r.fault(asic.Fault{Effect: asic.Delay, Delay: time.Hour})
+		r.submit(r.blackhole(1, 1), r.blackhole(2, 2))
+		r.expect()
+		r.unfault(delay)
+		r.expect("1:"+offloaded, "2:"+offloaded)
+
+		delay = r.fault(asic.Fault{Effect: asic.Delay, Delay: time.Hour, First: 1})
+		r.submit(r.blackhole(3, 3), r.blackhole(4, 4))
+		time.Sleep(20 * time.Minute)
+		start := time.Now()
+		r.pause()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("pause took %v", took)
+		}
+		time.Sleep(10 * time.Hour)
+		r.expect()
+		r.Resume()
+		time.Sleep(39 * time.Minute)
+		r.expect()
+		time.Sleep(2 * time.Minute)
+		r.expect("3:"+offloaded, "4:"+offloaded)
+		r.unfault(delay)
+
+		delay = r.fault(asic.Fault{Effect: asic.Delay, Delay: time.Hour, First: 1})
+		r.submit(r.blackhole(5, 5), r.blackhole(6, 6))
+		r.settle()
+		r.pause()
+		r.unfault(delay) // what it delayed is done by the next step
+		start = time.Now()
+		r.step(1, "5:"+offloaded)
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the step took %v", took)
+		}
+		r.fault(asic.Fault{Effect: asic.Delay, Delay: time.Second})
+		r.step(1, "6:"+offloaded)
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the step took %v", took)
+		}
+	})
+}
+
 func TestStalledStepGoesOnLater(t *testing.T) {
 	inBubble(t, asic.Config{}, func(r *rig) {
 		id := r.fault(asic.Fault{Effect: asic.Stall, Prefix: netip.MustParsePrefix("192.0.2.1/32")})
@@ -184,17 +228,54 @@ func TestStalledStepGoesOnLater(t *testing.T) {
 	})
 }
 
-func TestReloadEndsAStall(t *testing.T) {
+func TestReloadAbandonsWhatIsStalled(t *testing.T) {
 	inBubble(t, asic.Config{}, func(r *rig) {
 		f := fib.New(r.Chip, nothing{})
-		r.fault(asic.Fault{Effect: asic.Stall, Prefix: netip.MustParsePrefix("192.0.2.1/32")})
-		r.submit(r.blackhole(1, 2), r.blackhole(2, 3))
-		r.expect()
-		if _, err := r.Reload(r.t.Context(), f); err != nil {
-			t.Fatal(err)
+		reload := func() {
+			r.t.Helper()
+			if _, err := r.Reload(r.t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if got := r.settled(); !slices.Equal(got[:2], []string{"2:" + offloaded, "3:" + offloaded}) {
-			t.Errorf("results %v", got)
+		expect := func(want ...string) {
+			r.t.Helper()
+			got := slices.DeleteFunc(r.settled(), func(s string) bool { return strings.HasPrefix(s, "1:") }) // a row of f
+			if !slices.Equal(got, want) {
+				r.t.Errorf("results %v, want %v", got, want)
+			}
+		}
+		n := gateway(r.port, "10.0.1.2")
+		r.submit(r.blackhole(0, 12), r.replace(4, 5, route(via(n)...)))
+		stall := r.fault(asic.Fault{Effect: asic.Stall, Prefix: netip.MustParsePrefix("192.0.2.1/32")})
+		r.submit(r.blackhole(1, 2), r.op(fib.OpDelete, fib.IPv4, 0, 12))
+		expect("12:"+offloaded, "5:"+trapped)
+		r.NeighborChanged(n, true) // changes nothing any more
+		reload()
+		expect("2 abandoned", "12 abandoned", "5:0", "12:0")
+		r.submit(r.replace(4, 6, route(via(n)...)))
+		expect("6:" + offloaded) // what was said of the neighbour counts
+
+		r.submit(r.blackhole(1, 3)) // stalled already when the chip is paused
+		r.pause()
+		r.submit(r.blackhole(2, 4))
+		reload()
+		expect("3 abandoned", "4 abandoned", "6:0")
+		r.submit(r.blackhole(0, 7), r.blackhole(1, 8), r.blackhole(2, 9)) // all in the queue at once
+		reload()
+		expect("7:"+offloaded, "8 abandoned", "9 abandoned", "7:0")
+		r.Resume()
+		r.unfault(stall)
+
+		r.fault(asic.Fault{Effect: asic.Stall, Operation: asic.NextHopOperation})
+		r.submit(r.replace(4, 10, route(via(n)...)))
+		expect("10:" + offloaded)
+		r.NeighborChanged(n, false)
+		r.submit(r.blackhole(1, 11))
+		expect()
+		reload()
+		expect("11 abandoned", "10:0")
+		if err := r.Idle(r.t.Context()); err != nil || n.Offloaded() {
+			t.Errorf("after the reload: %v, offloaded %v", err, n.Offloaded())
 		}
 	})
 }

@@ -44,6 +44,9 @@ type neighbor struct {
 	valid  bool
 	placed bool
 	users  int // groups that forward to it
+
+	forgotten bool // the FIB does not use it; it goes with its last group
+
 	groups map[uint32]struct{}
 }
 
@@ -72,8 +75,11 @@ type groupRef struct {
 	serial uint64
 }
 
-// cachedGroup is the group that an Info had last.
-type cachedGroup groupRef
+// cachedGroup is the group that the Info of a number had last. Numbers are used again, so it says which Info that was.
+type cachedGroup struct {
+	groupRef
+	info *fib.Info
+}
 
 func newGroups() groups {
 	return groups{
@@ -192,8 +198,10 @@ func (c *Chip) groupFor(members []member) *group {
 		n = c.entries.byInfo[info]
 	}
 	if int(n) < len(c.groups.byInfo) && n != 0 {
-		if g := c.groups.live(groupRef(c.groups.byInfo[n])); g != nil {
-			return g
+		if cached := &c.groups.byInfo[n]; cached.info == info {
+			if g := c.groups.live(cached.groupRef); g != nil {
+				return g
+			}
 		}
 	}
 	return c.shared(info.NextHops)
@@ -206,7 +214,7 @@ func (c *Chip) join(n uint32, g *group) {
 		for int(e.info) >= len(c.groups.byInfo) {
 			c.groups.byInfo = append(c.groups.byInfo, cachedGroup{})
 		}
-		c.groups.byInfo[e.info] = cachedGroup{g.number, g.serial}
+		c.groups.byInfo[e.info] = cachedGroup{groupRef{g.number, g.serial}, c.entries.infos[e.info]}
 	}
 	if g == nil && e.group == 0 || g != nil && e.group == g.number {
 		return
@@ -311,7 +319,7 @@ func (c *Chip) forgetNeighbor(n *fib.Neighbor, number uint32) {
 		return
 	}
 	c.displace(n, have)
-	if !have.valid {
+	if !have.valid || have.forgotten {
 		delete(c.groups.neighbors, n)
 	}
 }

@@ -14,6 +14,7 @@ const (
 	itemOp       itemKind = iota // op
 	itemLink                     // link may be used or not, as on says
 	itemNeighbor                 // neighbor is valid or not, as on says
+	itemForget                   // neighbor is not used by the FIB any more
 	itemNextHop                  // update of a next-hop object
 	itemTryAgain                 // fault rules have changed
 	itemClear                    // empty the hardware
@@ -71,7 +72,7 @@ func (it *item) describe() QueueItem {
 		return q
 	case itemLink:
 		return QueueItem{Operation: "link", Subject: it.subject.(*fib.Link).Name}
-	case itemNeighbor:
+	case itemNeighbor, itemForget:
 		n := it.subject.(*fib.Neighbor)
 		return QueueItem{Operation: "neighbor", Subject: fmt.Sprintf("%v dev %s", n.Addr, n.Link.Name)}
 	case itemNextHop:
@@ -98,7 +99,7 @@ func (q *queue) pending(key routeKey) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p := &q.index
-	unsettled := q.waiting + q.inFlight
+	unsettled := q.waiting
 	if p.last == nil || len(p.last) > 2*unsettled+drain {
 		*p = pendingIndex{last: make(map[routeKey]uint64)}
 	}
@@ -121,16 +122,16 @@ func (q *queue) pending(key routeKey) bool {
 
 // each calls fn for all items that are not settled, in order, until it returns false. The lock is held.
 func (q *queue) each(fn func(it *item, inFlight bool) bool) {
-	for i := range q.taken {
-		if !fn(&q.taken[i], true) {
-			return
+	left := q.inFlight
+	for n, block := range q.blocks {
+		if n == 0 {
+			block = block[q.head:]
 		}
-	}
-	for _, block := range q.blocks {
 		for i := range block {
-			if !fn(&block[i], false) {
+			if !fn(&block[i], left > 0) {
 				return
 			}
+			left--
 		}
 	}
 }
@@ -149,5 +150,5 @@ func (q *queue) list(limit int) (items []QueueItem, total int) {
 		items = append(items, described)
 		return true
 	})
-	return items, q.waiting + q.inFlight
+	return items, q.waiting
 }

@@ -1,7 +1,6 @@
 package asic
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -59,12 +58,56 @@ func (c *Chip) SetLatency(m LatencyModel) { c.latency.Store(&m) }
 // rateSlack is how far operations may run ahead of the rate, so that a rate of millions a second needs no timer for each of them.
 const rateSlack = time.Millisecond
 
-// work takes as long as an operation that writes so many next hops does, and extra.
-func (c *Chip) work(ctx context.Context, hops int, extra time.Duration) {
+// timeOf returns how long an item takes: an operation as the model says, and anything else no time.
+func (c *Chip) timeOf(it *item) time.Duration {
 	m := c.latency.Load()
-	d := extra
+	if *m == (LatencyModel{}) {
+		return 0
+	}
+	switch it.kind {
+	case itemNextHop:
+		if u := it.subject.(*fib.NextHopUpdate); !u.Gone {
+			return c.draw(m, len(u.Hops))
+		}
+	case itemOp:
+		if takes, hops := c.takesTime(it); takes {
+			return c.draw(m, hops)
+		}
+	}
+	return 0
+}
+
+// takesTime reports whether an operation takes time, and how many next hops it writes.
+func (c *Chip) takesTime(it *item) (takes bool, hops int) {
+	op := &it.op
+	if op.Source.IsValid() {
+		return false, 0
+	}
+	if op.Kind == fib.OpDelete {
+		if it.retry != 0 {
+			if _, ok := c.deletions.find(it); !ok {
+				return false, 0
+			}
+		}
+		return !c.profile.simulated, 0
+	}
+	if it.retry != 0 && (c.attempt(it) == nil || !c.retryFailed.Load()) {
+		return false, 0
+	}
+	if op.Kind == fib.OpAppend && c.profile.simulated {
+		if t := c.byKey[tableKey{op.Family, op.Table}]; t != nil && c.knobFailure() == (verdict{}) {
+			if _, present := t.prefixes.Get(op.Prefix); present {
+				return false, 0
+			}
+		}
+	}
+	return true, hopsOf(op)
+}
+
+// draw returns the time of one operation that writes so many next hops, from now on.
+func (c *Chip) draw(m *LatencyModel, hops int) (d time.Duration) {
 	if m.Mean > 0 || m.Spread > 0 || m.PerNextHop > 0 {
-		d += m.draw(c.chance, hops)
+		d = m.draw(c.chance, hops)
 	}
 	if m.MaxRate > 0 {
 		now := time.Now()
@@ -76,25 +119,7 @@ func (c *Chip) work(ctx context.Context, hops int, extra time.Duration) {
 			d = ahead
 		}
 	}
-	c.wait(ctx, d)
-}
-
-// wait lets time pass. What was done before is reported first, and the tables can be looked at meanwhile.
-func (c *Chip) wait(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	c.handOver()
-	c.queue.advance(c.did)
-	c.did = 0
-	c.hw.Unlock()
-	defer c.hw.Lock()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	return d
 }
 
 // hopsOf is how many next hops an operation writes. The next hops of an object are written with the object.

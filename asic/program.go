@@ -1,16 +1,14 @@
 package asic
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"github.com/vasic-project/vasic/fib"
 )
 
 // program carries out one operation: the asynchronous part of a driver (nsim_fib_event, mlxsw_sp_router_fib4_event_work). It returns false, with
-// nothing done, if a fault rule stalls it.
-func (c *Chip) program(ctx context.Context, it *item) bool {
+// nothing done, if a fault rule delays or stalls it.
+func (c *Chip) program(it *item) bool {
 	op := &it.op
 	var again *failure
 	if it.retry != 0 && op.Kind == fib.OpDelete {
@@ -32,16 +30,13 @@ func (c *Chip) program(ctx context.Context, it *item) bool {
 	}
 	t := c.table(op.Family, op.Table)
 	n, present := t.prefixes.Get(op.Prefix)
-	f, hit, stalled := c.fault(op, t, n, present)
-	if stalled {
+	f, hit, waits := c.fault(op, t, n, present)
+	if waits {
 		return false
 	}
-	injected, extra := c.knobFailure(), time.Duration(0)
+	injected := c.knobFailure()
 	if hit && f.Effect == Fail {
 		injected = f.failure()
-	}
-	if hit && f.Effect == Delay {
-		extra = f.Delay
 	}
 	c.quiet = it.retry != 0
 	switch op.Kind {
@@ -49,21 +44,10 @@ func (c *Chip) program(ctx context.Context, it *item) bool {
 		if c.profile.simulated && present && injected == (verdict{}) {
 			c.resources.released(op.Family) // it was counted as if it took one more
 		}
-		c.work(ctx, hopsOf(op), extra)
 		c.enter(t, op, injected, again)
 	case fib.OpAppend:
-		if c.profile.simulated && present && injected == (verdict{}) {
-			c.wait(ctx, extra)
-		} else {
-			c.work(ctx, hopsOf(op), extra)
-		}
 		c.append(t, op, injected)
 	case fib.OpDelete:
-		if c.profile.simulated {
-			c.wait(ctx, extra)
-		} else {
-			c.work(ctx, 0, extra)
-		}
 		if it.retry != 0 {
 			c.takeDeletion(it)
 		}
@@ -81,7 +65,7 @@ func (c *Chip) program(ctx context.Context, it *item) bool {
 }
 
 // fault lets fault rules have their effect on an operation that changes hardware. n is the entry that is there, if one is present.
-func (c *Chip) fault(op *fib.Op, t *table, n uint32, present bool) (f Fault, hit, stalled bool) {
+func (c *Chip) fault(op *fib.Op, t *table, n uint32, present bool) (f Fault, hit, waits bool) {
 	if c.faults.count.Load() == 0 && c.held == 0 {
 		return Fault{}, false, false
 	}
@@ -114,8 +98,10 @@ func (c *Chip) enter(t *table, op *fib.Op, injected verdict, again *failure) {
 		return
 	}
 	failure := injected
-	if again != nil { // what was promised to it is its own now
-		again.queued = false
+	if again != nil {
+		now := again.op // routes may have left it, or joined it, since it was queued
+		op = &now
+		again.queued = false // what was promised to it is its own now
 		c.failed.promised[again.needs.resource] -= again.needs.rows
 	}
 	if failure == (verdict{}) {

@@ -9,34 +9,58 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. take, advance and
-// settled are for the programming goroutine alone.
+// queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. It also knows what the
+// programming goroutine may do, and how far it is. take, look, batch and settled are for that goroutine alone.
 type queue struct {
 	capacity  int
 	interrupt atomic.Bool // somebody wants the goroutine to come back to take
 
 	mu       sync.Mutex // guards all following fields; a leaf lock
-	blocks   [][]item   // waiting, the oldest first; only the last one is appended to
-	waiting  int        // items in blocks
-	taken    []item     // taken and not settled
-	inFlight int        // how many those are
-	ops      int        // operations among all of them
+	blocks   [][]item   // what is not settled, the oldest first; only the last one is appended to
+	head     int        // of the first block, so many items are settled
+	waiting  int        // items that are not settled
+	inFlight int        // of those, so many are being worked on
+	ops      int        // operations among them
 	upkeep   int        // next-hop groups whose routes are yet to be looked at again
 	busy     bool       // the programming goroutine is between take and settled
+	batching bool       // and works on many items at once
 	stalled  bool       // a fault rule holds the front
+	exact    int        // so many want one unit at a time to be done
+	resets   int        // reloads among the items that have yet to empty the hardware
 	urgent   int        // so many items from the front are done although paused
 	paused   bool
-	steps    int  // operations that may be done although paused
-	undone   int  // steps of the present call of step that were given out, or cut short by a pause, and not made use of
-	whole    bool // what is in flight is a whole block, to be used again
-	spare    []item
+	held     bool          // nothing is done but up to until
+	until    uint64        // position up to which units are done although paused or held
+	steps    int           // operations that may be done although paused
+	stepped  int           // how many of the present call of step were done
+	walking  bool          // a call of step waits for them
+	spare    []item        // a block to be used again
 	changed  chan struct{} // closed when those who wait shall look again; nil where nobody waits
 
+	position     uint64 // units done
+	programmed   uint64 // operations done
 	settledItems uint64 // how many items were settled ever: the number of the first one that is not
 	index        pendingIndex
 
-	stepping sync.Mutex // held by step; before mu
+	stepping slot // held by step and stepTo; before mu
 }
+
+// slot is a lock that can be waited for with a context. Whoever sends has it.
+type slot chan struct{}
+
+func (s slot) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s slot) unlock() { <-s }
 
 // wake lets everybody who waits look again. The lock is held.
 func (q *queue) wake() {
@@ -84,6 +108,14 @@ func (q *queue) add() *item {
 	return &(*last)[len(*last)-1]
 }
 
+// front returns the first item; nil if there is none. The lock is held.
+func (q *queue) front() *item {
+	if q.waiting == 0 {
+		return nil
+	}
+	return &q.blocks[0][q.head]
+}
+
 func (q *queue) push(it item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -116,117 +148,121 @@ func (q *queue) pushUrgent(it item) {
 	q.wake()
 }
 
-// batch is what take gives out.
-type batch struct {
-	items []item
-	// whole: what the items ask for is done to its end, next-hop groups included, although the goroutine is paused.
-	whole bool
-	// urgent: no fault rule stalls them.
-	urgent bool
+// pushReset does so with one that empties the hardware, and calls resetDone.
+func (q *queue) pushReset(it item) {
+	q.mu.Lock()
+	q.resets++
+	q.mu.Unlock()
+	q.pushUrgent(it)
 }
 
-// take waits until there is something that may be done and returns it, at most one block. It returns false when ctx is done.
-func (q *queue) take(ctx context.Context) (batch, bool) {
-	err := q.await(ctx, nil, func() bool {
-		return (q.waiting > 0 || q.upkeep > 0) && !q.stalled && (!q.paused || q.steps > 0 || q.urgent > 0)
-	})
-	if err != nil {
-		return batch{}, false
+func (q *queue) resetDone() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.resets--
+}
+
+// permitted reports whether something is to be done and may be. The lock is held.
+func (q *queue) permitted() bool {
+	switch {
+	case q.waiting+q.upkeep == 0, q.stalled:
+		return false
+	case q.until > q.position:
+		return true
+	case q.held:
+		return false
+	case q.urgent > 0, !q.paused:
+		return true
+	}
+	return q.walking && (q.upkeep > 0 || q.steps > 0 || !q.front().isOp())
+}
+
+// take waits until something may be done. It returns false when ctx is done.
+func (q *queue) take(ctx context.Context) bool {
+	if q.await(ctx, nil, q.permitted) != nil {
+		return false
 	}
 	defer q.mu.Unlock()
 	if ctx.Err() != nil { // what waits stays
-		return batch{}, false
+		return false
 	}
 	q.interrupt.Store(false)
 	q.busy = true
-	out := batch{whole: q.paused || q.urgent > 0, urgent: q.urgent > 0}
-	if q.waiting == 0 {
-		q.whole = false
-		return out, true
-	}
-	block := q.blocks[0]
-	n := len(block)
-	switch {
-	case q.urgent > 0:
-		n = min(n, q.urgent)
-	case q.paused:
-		n = q.stepOver(block)
-	}
-	q.whole = n == len(block) && cap(block) == drain
-	if n == len(block) {
-		q.blocks[0] = nil
-		q.blocks = slices.Delete(q.blocks, 0, 1)
-	} else {
-		q.blocks[0] = block[n:]
-	}
-	q.waiting -= n
-	q.urgent = max(0, q.urgent-n)
-	q.inFlight, q.taken = n, block[:n]
-	out.items = block[:n]
-	return out, true
+	return true
 }
 
-// advance says that the results of n more of the items taken are handed over.
-func (q *queue) advance(n int) {
-	if n == 0 {
-		return
-	}
+// front is what the choice of the next unit depends on. All of it changes with units and with calls only, not by time.
+type front struct {
+	head    *item // the first item; nil for none
+	allowed bool  // it is its turn, as far as pauses and steps go
+	running bool  // the chip is neither paused nor in a hurry
+	urgent  bool  // no fault rule stalls it
+	reset   bool  // a reload is behind it
+}
+
+// look returns what is in front.
+func (q *queue) look() (f front) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for i := range q.taken[:n] {
-		q.ops -= opsAmong(&q.taken[i])
-	}
-	q.taken = q.taken[n:]
-	q.inFlight -= n
-	q.settledItems += uint64(n) //nolint:gosec // not negative
-	q.wake()
+	f.head, f.urgent, f.running = q.front(), q.urgent > 0, !q.paused && q.urgent == 0
+	f.reset = f.urgent && q.resets > 0
+	f.allowed = f.head != nil && (q.urgent > 0 || !q.paused || q.steps > 0 || !f.head.isOp())
+	q.inFlight = min(1, q.waiting)
+	return f
 }
 
-// stepOver returns how many items of the block make up the steps allowed, and uses them up. What is no operation costs no step.
-func (q *queue) stepOver(block []item) int {
-	for i := range block {
-		if block[i].isOp() {
-			if q.steps == 0 {
-				return i
-			}
-			q.steps--
-		}
-	}
-	return len(block)
-}
-
-// settled says that the results of what was taken are handed over, except for the items in rest, which go back to the front, where a fault rule may
-// hold them: stalled, called with the lock held, says so. upkeep is how many next-hop groups are left to see to.
-func (q *queue) settled(out batch, rest []item, upkeep int, stalled func() bool) {
+// batch returns the items of the first block to be done at once, or false if one unit is to be done.
+func (q *queue) batch() (items []item, many bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.busy = false
-	done := q.taken[:q.inFlight-len(rest)]
-	for i := range done {
-		q.ops -= opsAmong(&done[i])
+	if q.exact > 0 || q.held || q.paused || q.urgent > 0 || q.until > q.position {
+		return nil, false
 	}
-	q.settledItems += uint64(len(done))
-	q.inFlight, q.taken = 0, nil
-	q.upkeep = upkeep
-	if len(rest) > 0 {
-		q.blocks = slices.Insert(q.blocks, 0, rest)
-		q.waiting += len(rest)
-		if q.paused {
-			for i := range rest {
-				if rest[i].isOp() {
-					q.undone++
-				}
-			}
-		}
-		if q.urgent > 0 || out.urgent {
-			q.urgent += len(rest)
+	q.batching = true
+	if q.waiting > 0 {
+		items = q.blocks[0][q.head:]
+		q.inFlight = len(items)
+	}
+	return items, true
+}
+
+// progress is what the programming goroutine did.
+type progress struct {
+	items      int    // from the front
+	operations int    // among them
+	units      uint64 // by which the position grows
+	upkeep     int    // how many next-hop groups are left to see to
+}
+
+// settled takes note of what was done, whose results are handed over. A fault rule may hold what is first now: stalled, called with the lock held, says so.
+func (q *queue) settled(p progress, stalled func() bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy, q.batching, q.inFlight = false, false, 0
+	q.position += p.units
+	q.programmed += uint64(p.operations) //nolint:gosec // not negative
+	q.settledItems += uint64(p.items)    //nolint:gosec // not negative
+	q.upkeep = p.upkeep
+	q.ops -= p.operations
+	q.waiting -= p.items
+	if q.paused && q.urgent == 0 {
+		n := min(q.steps, p.operations)
+		q.steps -= n
+		q.stepped += n
+	}
+	q.urgent = max(0, q.urgent-p.items)
+	if p.items > 0 {
+		block := q.blocks[0]
+		clear(block[q.head : q.head+p.items])
+		switch q.head += p.items; {
+		case q.head < len(block):
+		case len(q.blocks) == 1:
+			q.blocks[0], q.head = block[:0], 0
+		default:
+			q.blocks, q.spare, q.head = slices.Delete(q.blocks, 0, 1), block[:0], 0
 		}
 	}
 	q.stalled = q.urgent == 0 && stalled()
-	if q.whole && len(rest) == 0 {
-		clear(out.items)
-		q.spare = out.items[:0]
-	}
 	q.wake()
 }
 
@@ -238,9 +274,9 @@ func (q *queue) unstall() {
 	q.wake()
 }
 
-// reserve waits until the queue has room for requests.
+// reserve waits until the queue has room for requests. While it is held there always is, as nothing would make room.
 func (q *queue) reserve(ctx context.Context, stopped <-chan struct{}) error {
-	if err := q.await(ctx, stopped, func() bool { return q.ops < q.capacity }); err != nil {
+	if err := q.await(ctx, stopped, func() bool { return q.ops < q.capacity || q.held }); err != nil {
 		return err
 	}
 	q.mu.Unlock()
@@ -249,60 +285,18 @@ func (q *queue) reserve(ctx context.Context, stopped <-chan struct{}) error {
 
 // idle waits until nothing is left to do.
 func (q *queue) idle(ctx context.Context, stopped <-chan struct{}) error {
-	if err := q.await(ctx, stopped, func() bool { return q.waiting+q.inFlight+q.upkeep == 0 }); err != nil {
+	if err := q.await(ctx, stopped, func() bool { return q.waiting+q.upkeep == 0 && !q.busy }); err != nil {
 		return err
 	}
 	q.mu.Unlock()
 	return nil
 }
 
-// pause waits until nothing is being done.
-func (q *queue) pause(ctx context.Context, stopped <-chan struct{}) error {
-	q.mu.Lock()
-	q.paused = true
-	q.undone += q.steps // a step under way ends with what is in flight
-	q.steps = 0
-	q.mu.Unlock()
-	q.interrupt.Store(true)
-	if err := q.await(ctx, stopped, func() bool { return !q.busy }); err != nil {
-		return err
-	}
-	q.mu.Unlock()
-	return nil
-}
-
-func (q *queue) resume() {
+// state returns numbers about the queue.
+func (q *queue) state() (s Stats) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.paused = false
-	q.wake()
-}
-
-// step lets n operations through and waits for them.
-func (q *queue) step(ctx context.Context, n int, stopped <-chan struct{}) (done int, err error) {
-	q.stepping.Lock()
-	defer q.stepping.Unlock()
-	q.mu.Lock()
-	if !q.paused {
-		q.mu.Unlock()
-		return 0, ErrNotPaused
+	return Stats{
+		QueueLength: q.ops + q.upkeep, QueueCapacity: q.capacity, Paused: q.paused, Held: q.held, Stalled: q.stalled, Programmed: q.programmed, Position: q.position,
 	}
-	q.steps, q.undone = n, 0
-	q.wake()
-	q.mu.Unlock()
-	err = q.await(ctx, stopped, func() bool { return !q.busy && (q.steps == 0 || q.waiting+q.upkeep == 0 || q.stalled) })
-	if err != nil {
-		q.mu.Lock()
-	}
-	defer q.mu.Unlock()
-	done = n - q.steps - q.undone
-	q.steps = 0
-	return done, err
-}
-
-// state returns the length and whether the queue is paused.
-func (q *queue) state() (length int, paused bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.ops + q.upkeep, q.paused
 }

@@ -2,7 +2,6 @@ package asic
 
 import (
 	"cmp"
-	"context"
 	"slices"
 
 	"github.com/vasic-project/vasic/fib"
@@ -17,6 +16,9 @@ func (c *Chip) linkChanged(l *fib.Link, usable bool) {
 	if have.usable != usable {
 		have.usable = usable
 		c.soil(have.groups)
+		if !usable {
+			c.loseForgotten(l, have.groups)
+		}
 	}
 	if !usable && len(have.groups) == 0 {
 		delete(c.groups.links, l)
@@ -38,6 +40,31 @@ func (c *Chip) neighborChanged(n *fib.Neighbor, valid bool) {
 	}
 }
 
+// neighborForgotten keeps a neighbour as it is as long as a group uses it, and its link can be used.
+func (c *Chip) neighborForgotten(n *fib.Neighbor) {
+	have := c.groups.neighborOf(n)
+	l := c.groups.links[n.Link]
+	if have.forgotten = true; len(have.groups) == 0 || l == nil || !l.usable {
+		c.neighborChanged(n, false)
+	}
+}
+
+// loseForgotten makes forgotten neighbours on a link that cannot be used invalid for good: nobody would say so when the link is back.
+func (c *Chip) loseForgotten(l *fib.Link, numbers map[uint32]struct{}) {
+	for number := range numbers {
+		for i := range c.groups.list[number].hops {
+			n := c.groups.list[number].hops[i].Neighbor
+			if n == nil || n.Link != l {
+				continue
+			}
+			if have := c.groups.neighborOf(n); have.forgotten && have.valid {
+				have.valid = false
+				c.displace(n, have)
+			}
+		}
+	}
+}
+
 // soil marks groups as to be written, in the order in which they were made.
 func (c *Chip) soil(numbers map[uint32]struct{}) {
 	start := len(c.groups.dirty)
@@ -51,25 +78,25 @@ func (c *Chip) soil(numbers map[uint32]struct{}) {
 	slices.SortFunc(c.groups.dirty[start:], func(a, b groupRef) int { return cmp.Compare(a.serial, b.serial) })
 }
 
-// writeDirty writes the groups that are marked. No operation is done before, so hardware does what the order of the queue says. It returns false if
-// a fault rule stalls one.
-func (c *Chip) writeDirty(ctx context.Context) bool {
+// writeDirty writes up to drain of the groups that are marked. It returns false if a fault rule delays or stalls one.
+func (c *Chip) writeDirty() bool {
 	gs := &c.groups
-	for i := 0; len(gs.dirty) > 0 && ctx.Err() == nil; i++ {
-		if i%drain == drain-1 { // let others look
-			c.hw.Unlock()
-			c.hw.Lock()
-		}
+	for n := 0; n < drain && len(gs.dirty) > 0; n++ {
 		if g := gs.live(gs.dirty[0]); g != nil {
-			failed, ok := c.groupFault(ctx, g.hops)
-			if !ok {
+			failed, ok := false, false
+			if !c.abandoning {
+				failed, ok = c.groupFault(g.hops)
+			}
+			if !ok && !c.abandoning {
 				return false
 			}
-			g.dirty = false
-			c.setBroken(g, failed)
-			c.writeGroup(g)
+			if g.dirty = false; ok {
+				c.setBroken(g, failed)
+				c.writeGroup(g)
+			}
 		}
 		gs.dirty = gs.dirty[1:]
+		c.excused, c.held = false, 0
 	}
 	if len(gs.dirty) == 0 {
 		gs.dirty = nil
@@ -77,16 +104,10 @@ func (c *Chip) writeDirty(ctx context.Context) bool {
 	return true
 }
 
-// groupFault lets fault rules have their effect on the writing of a group: failed leaves it without next hops; not ok stalls it.
-func (c *Chip) groupFault(ctx context.Context, hops []fib.NextHop) (failed, ok bool) {
-	f, hit, stalled := c.obstacle(&subject{operation: NextHopOperation, hops: hops})
-	if stalled {
-		return false, false
-	}
-	if hit && f.Effect == Delay {
-		c.wait(ctx, f.Delay)
-	}
-	return hit && f.Effect == Fail, true
+// groupFault lets fault rules have their effect on the writing of a group: failed leaves it without next hops; not ok delays or stalls it.
+func (c *Chip) groupFault(hops []fib.NextHop) (failed, ok bool) {
+	f, hit, waits := c.obstacle(&subject{operation: NextHopOperation, hops: hops})
+	return hit && f.Effect == Fail, !waits
 }
 
 func (c *Chip) setBroken(g *group, broken bool) {
@@ -105,22 +126,6 @@ func (c *Chip) lookAgain(g *group) {
 	if g.cursor = g.first; g.first != 0 && !g.queued {
 		g.queued = true
 		c.groups.refreshing = append(c.groups.refreshing, g)
-	}
-}
-
-// keepUp looks again at up to drain entries, or with whole at all that are to be, and at groups that lack rows.
-func (c *Chip) keepUp(ctx context.Context, whole bool) {
-	for ctx.Err() == nil {
-		c.takeUp(drain)
-		c.offerRoom()
-		c.refresh(drain)
-		if !whole || c.upkeep() == 0 {
-			return
-		}
-		if len(c.groups.dirty) > 0 && !c.writeDirty(ctx) {
-			return
-		}
-		c.handOver()
 	}
 }
 
@@ -190,8 +195,8 @@ func (c *Chip) takeUp(limit int) {
 	}
 }
 
-// nextHopChanged gives the group of a next-hop object its new content. It returns false if a fault rule stalls it.
-func (c *Chip) nextHopChanged(ctx context.Context, u *fib.NextHopUpdate) bool {
+// nextHopChanged gives the group of a next-hop object its new content. It returns false if a fault rule delays or stalls it.
+func (c *Chip) nextHopChanged(u *fib.NextHopUpdate) bool {
 	g := c.groups.objects[u.ID]
 	if u.Gone {
 		if g != nil {
@@ -200,11 +205,10 @@ func (c *Chip) nextHopChanged(ctx context.Context, u *fib.NextHopUpdate) bool {
 		}
 		return true
 	}
-	failed, ok := c.groupFault(ctx, u.Hops)
+	failed, ok := c.groupFault(u.Hops)
 	if !ok {
 		return false
 	}
-	c.work(ctx, len(u.Hops), 0)
 	if g != nil && g.object.Object != u.Object { // another object of that number
 		c.abandon(g)
 		g = nil

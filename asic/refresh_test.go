@@ -151,3 +151,40 @@ func TestGroupReplacedWhileItsRoutesAreInFlight(t *testing.T) {
 		}
 	})
 }
+
+func TestForgottenNeighbourLastsAsLongAsItsGroup(t *testing.T) {
+	inBubble(t, asic.Config{}, func(r *rig) {
+		a, b := gateway(r.port, "10.0.1.2"), gateway(r.port, "10.0.1.3")
+		hop := func() (used bool) {
+			e, _ := r.at(1)
+			return e.Action == asic.Forward && e.Hops[0].Neighbor == a
+		}
+		r.NeighborChanged(a, true)
+		r.submit(r.replace(1, 1, route(via(a)...)))
+		r.expect("1:" + offloaded)
+		fault := r.fault(asic.Fault{Operation: asic.ReplaceOperation})
+		r.NeighborChanged(b, true)
+		r.submit(r.replace(1, 2, route(via(b)...)))
+		r.NeighborForgotten(a)
+		r.expect("2:" + older)
+		if !hop() || !a.Offloaded() {
+			t.Error("the older entry does not forward to the neighbour any more")
+		}
+		r.LinkChanged(r.port, false)
+		r.LinkChanged(r.port, true)
+		r.settle()
+		if hop() || a.Offloaded() {
+			t.Error("the neighbour is valid though nobody found it when its link was back")
+		}
+		r.unfault(fault)
+		r.submit(r.replace(1, 3, route(via(b)...)))
+		if got := r.settled(); !slices.Contains(got, "3:"+offloaded) {
+			t.Errorf("results %v", got)
+		}
+		r.NeighborForgotten(b) // used still
+		r.submit(r.op(fib.OpDelete, fib.IPv4, 1, 3), r.replace(1, 4, route(via(b)...)))
+		if got := r.settled(); !slices.Contains(got, "4:"+trapped) || b.Offloaded() {
+			t.Errorf("a neighbour is valid that went with its last group: %v", got)
+		}
+	})
+}

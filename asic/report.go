@@ -47,6 +47,14 @@ func (c *Chip) failDelete(op *fib.Op, v verdict, number uint64) {
 	}
 }
 
+// abandoned reports that an operation is not carried out as a reload follows.
+func (c *Chip) abandoned(op *fib.Op) {
+	c.results = append(c.results, fib.Result{
+		Family: op.Family, Abandoned: true, Final: true, Table: op.Table, Prefix: op.Prefix, Source: op.Source, Ref: op.First,
+		Accepted: op.Accepted, Waiter: op.Waiter, Cookie: op.Cookie,
+	})
+}
+
 // clearFlags reports that a route of a table has left hardware for that of the operation.
 func (c *Chip) clearFlags(op *fib.Op, from *table, ref fib.Ref) {
 	c.results = append(c.results, fib.Result{Family: op.Family, Clear: true, Table: from.id, Prefix: op.Prefix, Ref: ref})
@@ -102,5 +110,6 @@ func (c *Chip) reset() {
 		c.abandon(g)
 	}
 	c.groups.lacking, c.groups.tried = nil, 0
-	c.vacated = false
+	c.vacated, c.abandoning = false, false
+	c.queue.resetDone()
 }

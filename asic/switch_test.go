@@ -312,6 +312,9 @@ func TestResilientGroupsKeepTheirBuckets(t *testing.T) {
 		if got := r.slots(1); !slices.Equal(got, []uint32{2, 0}) {
 			t.Errorf("slots %v", got)
 		}
+		if e, _ := r.at(1); e.Action != asic.Forward || e.TrappedSlots != 2 {
+			t.Errorf("%v, trapped slots %d", e.Action, e.TrappedSlots)
+		}
 	})
 }
 

@@ -31,6 +31,8 @@ type Entry struct {
 	Flags  []fib.Flags // of each
 	Group  uint32      // number of its next-hop group; 0 for none
 	Hops   []EntryHop  // of its group, also those that are not in use
+
+	TrappedSlots uint32 // with Forward, of a resilient group: buckets of next hops that cannot be used; their packets are trapped
 }
 
 // EntryHop is a next hop of a group.
@@ -149,6 +151,13 @@ func (v *View) entry(n uint32) Entry {
 		e.Action = Drop
 	case g.flags&fib.FlagOffload != 0:
 		e.Action = Forward
+	}
+	if e.Action == Forward {
+		for _, i := range g.buckets {
+			if g.slots[i] == 0 {
+				e.TrappedSlots++
+			}
+		}
 	}
 	for i := range g.hops {
 		e.Hops = append(e.Hops, EntryHop{g.hops[i], g.slots[i]})

@@ -177,12 +177,10 @@ func (v *vswitch) rest() []string {
 		}
 	}
 	v.vasicctl("", "asic", "resume")
-	for empty := 0; empty < 1000; {
+	for range 1000 {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if v.status().QueueLength > 0 {
-			empty++
-		} else if empty += 500; empty >= 1000 {
+		if v.status().QueueLength == 0 {
 			return nil
 		}
 	}

@@ -23,19 +23,21 @@ func (f *family) apply(results []Result) {
 		r := &results[i]
 		outcome := Removed
 		switch {
+		case r.Abandoned:
+			outcome = Superseded
 		case r.Gone && r.Reason != ReasonNone:
 			outcome = Failed
 		case !r.Gone:
 			outcome = f.setFlags(r)
 		}
-		if r.Removal {
+		if r.Removal && !r.Abandoned {
 			outcome = Removed
 		}
 		if !r.Final {
 			continue
 		}
 		reason := r.Reason
-		if outcome != Failed {
+		if !outcome.can(reason) {
 			reason = ReasonNone
 		}
 		f.outcomes[outcome][reason]++

@@ -54,6 +54,10 @@ func (h *fakeHardware) NeighborChanged(n *Neighbor, valid bool) {
 	h.notef("neighbor %v %s %v", n.Addr, n.Link.Name, valid)
 }
 
+func (h *fakeHardware) NeighborForgotten(n *Neighbor) {
+	h.notef("neighbor %v %s forgotten", n.Addr, n.Link.Name)
+}
+
 func (h *fakeHardware) AdmitNextHop(u *NextHopUpdate) error {
 	if u.Gone {
 		return nil

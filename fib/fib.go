@@ -148,7 +148,7 @@ type outcomes [Superseded + 1][reasonCount]uint64
 func (c *Counts) EachOutcome(fn func(Outcome, Reason, uint64)) {
 	for o := range c.outcomes {
 		for r, n := range c.outcomes[o] {
-			if (Outcome(o) == Failed) == (Reason(r) != ReasonNone) {
+			if Outcome(o).can(Reason(r)) {
 				fn(Outcome(o), Reason(r), n)
 			}
 		}

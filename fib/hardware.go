@@ -61,9 +61,11 @@ type Hardware interface {
 	Submit([]Op)
 	// LinkChanged says, in order with the operations, whether next hops on the link can be used from now on.
 	LinkChanged(l *Link, usable bool)
-	// NeighborChanged says, in order with the operations, whether the neighbour is valid from now on. One never spoken of is not; one that the FIB forgets
-	// becomes invalid for good.
+	// NeighborChanged says, in order with the operations, whether the neighbour is valid from now on. One never spoken of is not.
 	NeighborChanged(n *Neighbor, valid bool)
+	// NeighborForgotten says, in order with the operations, that nothing in the FIB uses a valid neighbour any more and that it will not be spoken of again.
+	// An entry that hardware has all the same, as a replace or a delete failed, can still be forwarded to it, until its link cannot be used.
+	NeighborForgotten(n *Neighbor)
 	// AdmitNextHop asks whether the chip takes a change of a next-hop object now, and reserves what it needs. It is asked before every change; only the removal
 	// of one cannot be refused.
 	AdmitNextHop(*NextHopUpdate) error
@@ -103,6 +105,17 @@ func (o Outcome) String() string {
 	return [...]string{"offloaded", "trapped", "failed", "removed", "not_selected", "superseded"}[o]
 }
 
+// can reports whether the outcome comes with the reason: a failure always has one, and a trapped route where its next-hop group found no room.
+func (o Outcome) can(r Reason) bool {
+	switch o {
+	case Failed:
+		return r != ReasonNone
+	case Trapped:
+		return r == ReasonNone || r == ReasonTableFull
+	}
+	return r == ReasonNone
+}
+
 // Waiter is told how an operation ended. Settle is called with no or one family's lock held and must not block or call back.
 type Waiter interface {
 	Settle(cookie uint64, outcome Outcome, reason Reason)
@@ -110,13 +123,14 @@ type Waiter interface {
 
 // Result is what hardware did with one row.
 type Result struct {
-	Family Family
-	Flags  Flags // all flags of the row from now on
-	Reason Reason
-	Silent bool // do not publish as a change of flags (netdevsim's direct store on append)
-	Clear  bool // the row left hardware for another one; that it may be gone from the FIB, too, is expected
-	Gone   bool // nothing to store: a delete was carried out or, with a Reason, failed
-	Final  bool // the last result of its operation: Waiter is told
+	Family    Family
+	Flags     Flags // all flags of the row from now on
+	Reason    Reason
+	Silent    bool // do not publish as a change of flags (netdevsim's direct store on append)
+	Clear     bool // the row left hardware for another one; that it may be gone from the FIB, too, is expected
+	Gone      bool // nothing to store: a delete was carried out or, with a Reason, failed
+	Final     bool // the last result of its operation: Waiter is told
+	Abandoned bool // nothing to store: a reload came while a fault rule held the operation or one before it, which is not carried out
 	// Removal: the operation was for a delete, whose waiter is told Removed although another route came into its place.
 	Removal bool
 	Table   uint32

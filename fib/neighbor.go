@@ -81,8 +81,10 @@ type neighbors struct {
 	manual bool          // gateways do not resolve by themselves
 	delay  time.Duration // that resolution takes
 	closed bool
-	due    []resolution // under way, by time and then in the order in which they began
-	timer  *time.Timer  // for the first of due
+	held   bool                           // those under way wait for ResolveNeighbor
+	tell   func(answer func() []Resolved) // has neighbours resolve; nil: at once
+	due    []resolution                   // under way, by time and then in the order in which they began
+	timer  *time.Timer                    // for the first of due
 }
 
 // use returns the neighbour with one more reference, and lets it resolve if it is new.
@@ -115,7 +117,10 @@ func (ns *neighbors) forget(unused *[]*Neighbor) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	for _, n := range *unused {
-		ns.set(n, NeighborNone)
+		if n.state.Valid() {
+			n.state = NeighborNone
+			ns.hardware.NeighborForgotten(n)
+		}
 	}
 	clear(*unused)
 	*unused = (*unused)[:0]
@@ -161,38 +166,6 @@ func (ns *neighbors) resolve(n *Neighbor) {
 	if at == 0 {
 		ns.wait()
 	}
-}
-
-// resolution is a neighbour that becomes reachable at a time, unless another attempt began meanwhile.
-type resolution struct {
-	at      time.Time
-	n       *Neighbor
-	attempt uint64
-}
-
-// wait sets the timer to the first resolution that is due.
-func (ns *neighbors) wait() {
-	if ns.timer != nil {
-		ns.timer.Stop()
-	}
-	if len(ns.due) > 0 && !ns.closed {
-		ns.timer = time.AfterFunc(time.Until(ns.due[0].at), ns.answer)
-	}
-}
-
-// answer ends the resolutions whose time has come, in their order. There is one timer for all, so that what falls together has an order at all.
-func (ns *neighbors) answer() {
-	ns.mu.Lock()
-	defer ns.mu.Unlock()
-	now := time.Now()
-	done := 0
-	for ; done < len(ns.due) && !ns.due[done].at.After(now) && !ns.closed; done++ {
-		if r := &ns.due[done]; r.n.attempt == r.attempt && r.n.state == NeighborIncomplete {
-			ns.set(r.n, NeighborReachable)
-		}
-	}
-	ns.due = slices.Delete(ns.due, 0, done)
-	ns.wait()
 }
 
 // lost drops what is known of the neighbours on a link that went down or, with keep, lost its carrier: entries that last stay then.

@@ -23,7 +23,7 @@ func TestNeighborLivesAsLongAsItsRoutes(t *testing.T) {
 	r.must(r.modify(Delete, "192.0.2.0/24", 0))
 	r.wantHeard("delete 192.0.2.0/24")
 	r.must(r.modify(Replace, "198.51.100.0/24", 0, "10.0.1.3"))
-	r.wantHeard("neighbor 10.0.1.3 d1 true", "replace 198.51.100.0/24", "neighbor 10.0.1.2 d1 false")
+	r.wantHeard("neighbor 10.0.1.3 d1 true", "replace 198.51.100.0/24", "neighbor 10.0.1.2 d1 forgotten")
 	if got := r.state("10.0.1.2"); got != "" {
 		t.Errorf("a neighbour that no route uses is listed: %s", got)
 	}

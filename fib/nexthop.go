@@ -181,11 +181,11 @@ type NextHopObjectSpec struct {
 	Protocol        uint8
 	Group           []GroupMember
 	Resilient       bool
-	HasBuckets      bool
-	HasIdleTimer    bool
 	Buckets         uint16
 	IdleTimer       uint32 // centiseconds
 	UnbalancedTimer uint32 // centiseconds
+
+	HasBuckets, HasIdleTimer, HasUnbalancedTimer bool // absent: a replace keeps what the group has
 }
 
 // SetNextHop makes an object, or with replace changes the one of that id; with create too, either. It returns the id. Errors: ErrNextHopExists,

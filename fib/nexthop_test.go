@@ -36,15 +36,15 @@ func TestNextHopChangesItsRoutes(t *testing.T) {
 	r.sink.take()
 
 	r.object(1, "10.0.1.3")
-	r.wantHeard("neighbor 10.0.1.3 d1 true", "nexthop 1 10.0.1.3/1", "nexthop 10 10.0.1.3/1 10.0.2.2/3", "neighbor 10.0.1.2 d1 false")
+	r.wantHeard("neighbor 10.0.1.3 d1 true", "nexthop 1 10.0.1.3/1", "nexthop 10 10.0.1.3/1 10.0.2.2/3", "neighbor 10.0.1.2 d1 forgotten")
 	r.wantEvents("next_hop_replaced 1", "route_replaced 198.51.100.0/24 nhid 1 of 1", "route_replaced 192.0.2.0/24 nhid 10 of 2")
 
 	r.must(r.DeleteNextHop(1))
-	r.wantHeard("delete 198.51.100.0/24", "nexthop 10 10.0.2.2/3", "nexthop 1 gone", "neighbor 10.0.1.3 d1 false")
+	r.wantHeard("delete 198.51.100.0/24", "nexthop 10 10.0.2.2/3", "nexthop 1 gone", "neighbor 10.0.1.3 d1 forgotten")
 	r.wantEvents("next_hop_deleted 1", "route_deleted 198.51.100.0/24 nhid 1 of 1 silent", "next_hop_replaced 10", "route_replaced 192.0.2.0/24 nhid 10 of 1 silent")
 
 	r.must(r.DeleteNextHop(2))
-	r.wantHeard("delete 192.0.2.0/24", "nexthop 10 gone", "nexthop 2 gone", "neighbor 10.0.2.2 d2 false")
+	r.wantHeard("delete 192.0.2.0/24", "nexthop 10 gone", "nexthop 2 gone", "neighbor 10.0.2.2 d2 forgotten")
 	r.wantEvents("next_hop_deleted 2", "next_hop_deleted 10", "route_deleted 192.0.2.0/24 nhid 10 of 1 silent")
 	if len(r.nextHops.byID) != 0 || len(r.neighbors.byKey) != 0 {
 		t.Errorf("left: %d objects, %d neighbours", len(r.nextHops.byID), len(r.neighbors.byKey))
@@ -148,6 +148,42 @@ func bucketOwners(t *testing.T, r *rig, id uint32) (owners []uint32) {
 }
 
 // Buckets stay with their next hop as long as that may be: while they are not idle for long enough.
+func TestReplaceOfAResilientGroupKeepsWhatIsNotGiven(t *testing.T) {
+	r := newRig(t)
+	_, err := r.SetNextHop(&NextHopObjectSpec{ID: 1, Gateway: netip.MustParseAddr("10.0.1.2"), Device: "d1"}, true, false)
+	r.must(err)
+	for _, step := range []struct {
+		spec NextHopObjectSpec
+		want ResilientView
+		ok   bool
+	}{
+		{NextHopObjectSpec{HasBuckets: true, Buckets: 8, HasIdleTimer: true, IdleTimer: 500, HasUnbalancedTimer: true, UnbalancedTimer: 70}, ResilientView{8, 500, 70, 0}, true},
+		{NextHopObjectSpec{}, ResilientView{8, 500, 70, 0}, true},
+		{NextHopObjectSpec{HasIdleTimer: true}, ResilientView{8, 0, 70, 0}, true},
+		{NextHopObjectSpec{HasBuckets: true, Buckets: 8, HasUnbalancedTimer: true}, ResilientView{8, 0, 0, 0}, true},
+		{NextHopObjectSpec{HasBuckets: true, Buckets: 128}, ResilientView{8, 0, 0, 0}, false},
+	} {
+		step.spec.ID, step.spec.Group, step.spec.Resilient = 10, []GroupMember{{1, 1}}, true
+		if _, err := r.SetNextHop(&step.spec, true, true); (err == nil) != step.ok {
+			t.Errorf("%+v: %v", step.spec, err)
+		}
+		r.must(r.NextHop(10, func(v *NextHopView) {
+			if *v.Resilient != step.want {
+				t.Errorf("%+v made %+v", step.spec, *v.Resilient)
+			}
+		}))
+		buckets := 0
+		r.must(r.Buckets(10, func(b BucketView) {
+			if b.NextHopID == 1 {
+				buckets++
+			}
+		}))
+		if buckets != 8 {
+			t.Errorf("%d buckets", buckets)
+		}
+	}
+}
+
 func TestResilientGroupKeepsBuckets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -22,6 +22,8 @@ type resilient struct {
 	unbalancedTimer uint32 // centiseconds; 0: never by force
 	unbalancedSince time.Time
 	timer           *time.Timer // for the next look at buckets that could not move yet
+
+	hasBuckets, hasIdleTimer, hasUnbalancedTimer bool // said in the request; a replace keeps what is not
 }
 
 type bucket struct {
@@ -40,25 +42,35 @@ func newResilient(s *NextHopObjectSpec) (*resilient, *Error) {
 	case int(n) < len(s.Group):
 		return nil, invalid("Number of buckets needs to be at least the number of nexthops in the group", "")
 	}
-	r := &resilient{buckets: make([]bucket, n), idleTimer: s.IdleTimer, unbalancedTimer: s.UnbalancedTimer}
+	r := &resilient{
+		buckets: make([]bucket, n), idleTimer: s.IdleTimer, unbalancedTimer: s.UnbalancedTimer,
+		hasBuckets: s.HasBuckets, hasIdleTimer: s.HasIdleTimer, hasUnbalancedTimer: s.HasUnbalancedTimer,
+	}
 	if !s.HasIdleTimer {
 		r.idleTimer = defaultIdleTimer
 	}
 	return r, nil
 }
 
+// checkReplace accepts another number of buckets only where the request gave none (replace_nexthop_grp).
 func (r *resilient) checkReplace(by *resilient) *Error {
-	if len(by.buckets) != len(r.buckets) {
+	if by.hasBuckets && len(by.buckets) != len(r.buckets) {
 		return invalid("Can not change number of buckets of a resilient nexthop group", "")
 	}
 	return nil
 }
 
-// takeOver keeps the buckets of the group's former state.
+// takeOver keeps the buckets of the group's former state, and the timers that the request did not give.
 func (r *resilient) takeOver(old *resilient) {
-	if r != nil && old != nil {
-		copy(r.buckets, old.buckets)
-		r.unbalancedSince = old.unbalancedSince
+	if r == nil || old == nil {
+		return
+	}
+	r.buckets, r.unbalancedSince = slices.Clone(old.buckets), old.unbalancedSince
+	if !r.hasIdleTimer {
+		r.idleTimer = old.idleTimer
+	}
+	if !r.hasUnbalancedTimer {
+		r.unbalancedTimer = old.unbalancedTimer
 	}
 }
 

@@ -102,6 +102,9 @@ func TestAStalledOperationHoldsThoseBehindIt(t *testing.T) {
 			"link swp2 table 0, 0 generations, in flight false, stalled false, accepted false",
 			"nexthop 5 table 0, 0 generations, in flight false, stalled false, accepted false",
 		})
+		if ops := r.status().QueueLength; got.QueueLength != 4 || ops != 3 { // the link is no operation
+			t.Errorf("queue length %d, in the status %d", got.QueueLength, ops)
+		}
 		if one := r.queue(1); len(one.Items) != 1 || one.QueueLength != got.QueueLength {
 			t.Errorf("the first of %d: %v", got.QueueLength, one)
 		}

@@ -51,13 +51,13 @@ func (r *apiRig) record() *recording {
 				rec.mu.Unlock()
 				return
 			}
-			if (res.Call != nil) == (len(res.Events) > 0) || res.Started != nil {
+			if (res.Call != nil || res.Ended != nil) == (len(res.Events) > 0) || res.Started != nil {
 				r.t.Errorf("not exactly one field of %v", res)
 			}
 			for _, e := range res.Events {
 				rec.items = append(rec.items, &vasicv1.RecordResponse{Events: []*vasicv1.Event{e}})
 			}
-			if res.Call != nil {
+			if res.Call != nil || res.Ended != nil {
 				rec.items = append(rec.items, res)
 			}
 			rec.mu.Unlock()

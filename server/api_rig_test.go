@@ -290,7 +290,9 @@ func (r *apiRig) everything() string {
 	links := must(r.links.ListLinks(r.ctx(), &vasicv1.ListLinksRequest{}))(r.t)
 	addresses := must(r.links.ListAddresses(r.ctx(), &vasicv1.ListAddressesRequest{}))(r.t)
 	rules := must(r.rules.ListRules(r.ctx(), &vasicv1.ListRulesRequest{}))(r.t)
-	all := []proto.Message{r.status(), settings, resources, links, addresses, rules}
+	status := r.status()
+	status.Position = 0 // a look at a neighbour counts
+	all := []proto.Message{status, settings, resources, links, addresses, rules}
 	for _, n := range r.neighbors(&vasicv1.ListNeighborsRequest{}) {
 		all = append(all, n)
 	}

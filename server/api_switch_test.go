@@ -140,6 +140,7 @@ func TestStatusSaysWhatTheSwitchDoes(t *testing.T) {
 		want.Version, want.Profile, want.Epoch, want.Seed, want.QueueCapacity = "v1.2.3", "switch", 77, 42, 100
 		want.Revision, want.QueueLength, want.Paused, want.Programmed, want.SuppressedEvents, want.Watchers = base.Revision+5, 4, true, base.Programmed+1, base.SuppressedEvents+1, 1
 		want.Routes[4].Count += 3
+		want.Position = base.Position + 2 // a neighbour, and the route
 		if !proto.Equal(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
@@ -148,6 +149,7 @@ func TestStatusSaysWhatTheSwitchDoes(t *testing.T) {
 		want.Revision, want.QueueLength, want.Paused, want.Programmed, want.StaleResults = base.Revision+8, 0, false, base.Programmed+5, base.StaleResults+1
 		want.Routes[4].Count -= 3
 		want.Routes[5].Count += 3
+		want.Position = base.Position + 9
 		if got = r.status(); !proto.Equal(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}

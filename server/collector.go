@@ -18,13 +18,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descOccupancy  = desc("resource_occupancy_entries", "Entries in use of a hardware resource. Absent while a reload has failed.", "resource")
 	descSize       = desc("resource_size_entries", "Size of a hardware resource; absent where unlimited.", "resource")
-	descQueue      = desc("queue_length", "Operations accepted and not settled by hardware.")
+	descQueue      = desc("queue_length", "Operations accepted and not settled by hardware, and next-hop groups whose routes are to be looked at again.")
 	descCapacity   = desc("queue_capacity", "Queue length at which requests are held back.")
 	descPaused     = desc("paused", "1 while the programming goroutine is paused.")
+	descStalled    = desc("stalled", "1 while a fault rule holds what the programming goroutine would do next.")
 	descReload     = desc("reload_failed", "1 after a failed reload, until one succeeds.")
 	descProgrammed = desc("programmed_operations_total", "Operations that hardware carried out.")
 	descRoutes     = desc("routes", "Routes by hardware state; an IPv6 multipath route counts once for each next hop.", "family", "state")
-	descResults    = desc("results_total", "Hardware results by outcome and, for failures, reason.", "outcome", "reason")
+	descResults    = desc("results_total", "Hardware results by outcome and, for failures and routes trapped as their next-hop group found no room, reason.", "outcome", "reason")
 	descStale      = desc("stale_results_total", "Hardware results dropped because their route had been replaced or deleted.", "family")
 	descPublished  = desc("events_published_total", "Events published to the log.", "kind")
 	descSuppressed = desc("events_suppressed_total", "Changes of flags not published because of the notification setting.", "family")
@@ -35,6 +36,7 @@ var (
 	descLag        = desc("watcher_max_lag_revisions", "How far the slowest open watch is behind.")
 	descCompacted  = desc("watchers_compacted_total", "Watches that ended because they fell behind the log.")
 	descWaiting    = desc("routes_waiting_for_room", "Routes that failed because a table was full and that are programmed again when room comes back.")
+	descLacking    = desc("groups_without_room", "Next-hop groups that do without some or all of their next hops as a table is full.")
 	descUndeleted  = desc("undeleted_entries", "Hardware entries whose delete failed.")
 	descFaults     = desc("fault_rules", "Fault rules by effect.", "effect")
 	descFaultHits  = desc("fault_rule_hits", "Operations on which the present fault rules had their effect.", "effect")
@@ -54,7 +56,7 @@ func (c *stateCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descOccupancy, descSize, descQueue, descCapacity, descPaused, descReload, descProgrammed, descRoutes, descResults, descStale, descPublished,
 		descSuppressed, descRevision, descLogBytes, descLogCap, descWatchers, descLag, descCompacted,
-		descWaiting, descUndeleted, descFaults, descFaultHits, descNeighbors, descNextHops, descRecordings, descAudited, descAuditTime, descAuditTook,
+		descStalled, descWaiting, descLacking, descUndeleted, descFaults, descFaultHits, descNeighbors, descNextHops, descRecordings, descAudited, descAuditTime, descAuditTook,
 	} {
 		ch <- d
 	}
@@ -79,7 +81,8 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descQueue, float64(chip.QueueLength))
 	gauge(descCapacity, float64(chip.QueueCapacity))
-	gauge(descPaused, truth(chip.Paused))
+	gauge(descPaused, truth(chip.Paused || chip.Held))
+	gauge(descStalled, truth(chip.Stalled))
 	gauge(descReload, truth(chip.ReloadFailed))
 	counter(descProgrammed, chip.Programmed)
 	outcomes := make(map[[2]string]uint64)
@@ -106,6 +109,7 @@ func (c *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descLag, float64(log.MaxLag))
 	counter(descCompacted, log.Compacted)
 	gauge(descWaiting, float64(chip.WaitingForRoom))
+	gauge(descLacking, float64(chip.GroupsLacking))
 	gauge(descUndeleted, float64(chip.Undeleted))
 	gauge(descRecordings, float64(c.s.recorder.active.Load()))
 	c.collectObjects(gauge)

@@ -139,6 +139,7 @@ func entryMessage(e *asic.Entry) *vasicv1.HardwareEntry {
 	if e.Action != asic.Forward {
 		return m
 	}
+	m.TrappedSlots = e.TrappedSlots
 	for i := range e.Hops {
 		hop := &e.Hops[i]
 		if hop.Slots == 0 {

@@ -22,11 +22,13 @@
 // verdict of it. It serves AuditService and, from time to time, metrics (auditor.go).
 //
 // While somebody records (record.go), the recorder puts the calls that change the switch into one order, in which they take effect one after the
-// other. A call that waits, for hardware or for room in its queue, does so before or after it takes effect. One that is made of waiting (a reload, a
-// pause, a step) takes its place in the recording when it begins, and the recording goes on when it has ended.
+// other, and has the chip do one unit of its work at a time in between, so that each call has its position among those. A call that waits, for hardware or for
+// room in its queue, does so before or after it takes effect. One that is made of waiting (a reload, a pause, a step) takes its place in the recording when it
+// begins, and the recording goes on when it has ended. What the switch does by itself is recorded as the call that would do the same. A chip that is held
+// does the same units between the same calls again (asic.Chip.StepTo).
 //
 // # Concurrency
 //
-// Lock order: the recorder's effects; the FIB's locks, which are links, IPv4, IPv6, neighbours; the chip's hardware, for a look at it (asic.View); and below
+// Lock order: the recorder's effects, which the chip holds shared for a unit of its work or a hand-over of results; the FIB's locks, which are links, IPv4, IPv6, neighbours; the chip's hardware, for a look at it (asic.View); and below
 // them the leaf locks of the queue, the journal, the recordings and the streams.
 package server

@@ -139,6 +139,39 @@ func TestMetricsSayWhatTheSwitchDid(t *testing.T) {
 	})
 }
 
+func TestMetricsOfFullGroupsAndStalls(t *testing.T) {
+	inAPIBubble(t, server.Config{Resources: map[string]uint64{"groups": 1}}, func(t *testing.T, r *apiRig) {
+		if res := r.settle(actionAdd, apiRoute("192.0.2.0/25", via("10.0.1.2"))); res.Status != statusOffloaded {
+			t.Errorf("with room: %v", res)
+		}
+		start := r.scrape()
+		res := r.settle(actionAdd, apiRoute("192.0.2.128/25", via("10.0.2.2")))
+		if res.Status != vasicv1.OperationStatus_OPERATION_STATUS_TRAPPED || res.FailureReason != vasicv1.FailureReason_FAILURE_REASON_TABLE_FULL {
+			t.Errorf("without room: %v", res)
+		}
+		wantMetrics(t, "full", since(start, r.scrape()), map[string]float64{
+			results("trapped", "table_full"): 1, results("trapped", "none"): 0, "vasic_groups_without_room": 1, "vasic_stalled": 0,
+		})
+		must(r.createFault(&vasicv1.Fault{Stall: true}))(t)
+		must(r.modify(actionDelete, apiRoute("192.0.2.0/25")))(t)
+		r.quiet()
+		wantMetrics(t, "stalled", since(start, r.scrape()), map[string]float64{"vasic_groups_without_room": 1, "vasic_stalled": 1})
+		if s := r.status(); !s.Stalled || s.GroupsWithoutRoom != 1 {
+			t.Errorf("stalled: %v", s)
+		}
+		r.pause()
+		if step := must(r.chip.Step(r.ctx(), &vasicv1.StepRequest{Operations: 1}))(t); !step.Stalled || step.Done != 0 {
+			t.Errorf("a stalled step: %v", step)
+		}
+		r.resume()
+		if err := r.deleteFault(1); err != nil {
+			t.Error(err)
+		}
+		r.quiet()
+		wantMetrics(t, "room", since(start, r.scrape()), map[string]float64{"vasic_groups_without_room": 0, "vasic_stalled": 0})
+	})
+}
+
 func TestMetricsOfWatchers(t *testing.T) {
 	inAPIBubble(t, server.Config{LogBytes: 1 << 20}, func(t *testing.T, r *apiRig) {
 		slow, other := r.narrow().watch(&vasicv1.WatchRequest{LiveOnly: true}), r.watch(&vasicv1.WatchRequest{LiveOnly: true})

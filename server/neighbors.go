@@ -112,6 +112,14 @@ func (n neighborService) DeleteNeighbor(_ context.Context, req *vasicv1.DeleteNe
 	return &vasicv1.DeleteNeighborResponse{}, statusOf(n.s.fib.DeleteNeighbor(req.Device, addr))
 }
 
+func (n neighborService) ResolveNeighbor(_ context.Context, req *vasicv1.ResolveNeighborRequest) (*vasicv1.ResolveNeighborResponse, error) {
+	addr, bad := parseNeighborName("", req.Address, req.Device)
+	if bad != nil {
+		return nil, bad
+	}
+	return &vasicv1.ResolveNeighborResponse{}, statusOf(n.s.fib.ResolveNeighbor(req.Device, addr))
+}
+
 func (n neighborService) ListNeighbors(req *vasicv1.ListNeighborsRequest, stream grpc.ServerStreamingServer[vasicv1.ListNeighborsResponse]) error {
 	families, bad := parseFamily("family", req.Family)
 	if bad != nil {

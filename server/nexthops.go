@@ -153,7 +153,7 @@ func parseGroup(m *vasicv1.NextHopObject, s *fib.NextHopObjectSpec) *refusal {
 	if s.HasIdleTimer = r.IdleTimer != nil; s.HasIdleTimer {
 		s.IdleTimer = *r.IdleTimer
 	}
-	s.UnbalancedTimer = r.GetUnbalancedTimer()
+	s.HasUnbalancedTimer, s.UnbalancedTimer = r.UnbalancedTimer != nil, r.GetUnbalancedTimer()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 
 	"google.golang.org/grpc"
@@ -49,32 +50,40 @@ func (rs recordService) Record(_ *vasicv1.RecordRequest, stream grpc.ServerStrea
 		case <-stream.Context().Done():
 			return statusOf(stream.Context().Err())
 		case <-rs.s.stopped: // everything that happened is here
-			if err := r.send(rec); err != nil {
+			if _, err := r.send(rec); err != nil {
 				return statusOf(err)
 			}
 			return errShuttingDown
 		}
-		if err := r.send(rec); err != nil {
+		if ended, err := r.send(rec); ended || err != nil {
 			return statusOf(err)
 		}
 	}
 }
 
-// send sends what can be sent: each call after the events up to its revision and before the others.
-func (r *record) send(rec *recording) error {
-	calls, revision, overflow := r.s.recorder.take(rec)
-	if overflow {
-		return errRecordingTooSlow
+func (rs recordService) EndRecording(_ context.Context, req *vasicv1.EndRecordingRequest) (*vasicv1.EndRecordingResponse, error) {
+	rs.s.recorder.finish(req.Recording)
+	return &vasicv1.EndRecordingResponse{}, nil
+}
+
+// send sends what can be sent: each call after the events up to its revision and before the others. It reports whether that was all.
+func (r *record) send(rec *recording) (ended bool, err error) {
+	out := r.s.recorder.take(rec)
+	if out.overflow {
+		return false, errRecordingTooSlow
 	}
-	for _, call := range calls {
+	for _, call := range out.calls {
 		if err := r.events(call.Revision); err != nil {
-			return err
+			return false, err
 		}
 		if err := r.stream.Send(&vasicv1.RecordResponse{Call: &call.RecordedCall}); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return r.events(revision)
+	if err := r.events(out.revision); err != nil || out.ended == nil {
+		return false, err
+	}
+	return true, r.stream.Send(&vasicv1.RecordResponse{Ended: out.ended})
 }
 
 // events sends the events up to a revision that have not been sent. The log has them.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/fib"
 )
 
 // changing says of each unary method, and of ModifyRoutes, whether it can change the switch. What the others say follows from what these did.
@@ -42,6 +43,7 @@ var changing = map[string]bool{
 	vasicv1.NeighborService_CreateNeighbor_FullMethodName:  true,
 	vasicv1.NeighborService_ReplaceNeighbor_FullMethodName: true,
 	vasicv1.NeighborService_DeleteNeighbor_FullMethodName:  true,
+	vasicv1.NeighborService_ResolveNeighbor_FullMethodName: true,
 	vasicv1.NextHopService_CreateNextHop_FullMethodName:    true,
 	vasicv1.NextHopService_ReplaceNextHop_FullMethodName:   true,
 	vasicv1.NextHopService_DeleteNextHop_FullMethodName:    true,
@@ -52,6 +54,7 @@ var changing = map[string]bool{
 	vasicv1.FaultService_CreateFault_FullMethodName:        true,
 	vasicv1.FaultService_DeleteFault_FullMethodName:        true,
 	vasicv1.FaultService_ListFaults_FullMethodName:         false,
+	vasicv1.RecordService_EndRecording_FullMethodName:      false,
 }
 
 // waits are the changing methods that can wait for hardware, or for room in its queue. They take their place in the recording where their handler says.
@@ -66,14 +69,16 @@ var waits = map[string]bool{
 // recorder puts the calls that change the switch into one order while somebody records, and keeps what recordings have not sent yet.
 //
 // A call takes effect with the recorder's lock held: shared while nobody records, so that calls do not hold each other up; alone while somebody does, so that
-// calls take effect one after the other, in the order of the recording. Nothing waits for hardware with the lock held.
+// calls take effect one after the other, in the order of the recording. Hardware hands results over with it held shared, and while somebody records does each
+// unit of its work so, which gives each call its place among those. Nothing waits for hardware with the lock held.
 type recorder struct {
 	s      *Server
 	limit  int           // bytes of requests that one recording may leave unsent
 	stream atomic.Uint64 // number of the last ModifyRoutes stream
 
-	effects sync.RWMutex // held while a call takes effect; before all locks of the FIB
+	effects sync.RWMutex // held while a call takes effect or hardware does; before all locks of the FIB
 	active  atomic.Int32 // recordings; written with effects held alone
+	number  uint64       // of the last recording; guarded by effects
 
 	mu         sync.Mutex // guards all following fields; a leaf lock
 	recordings []*recording
@@ -88,10 +93,12 @@ type recordedCall struct {
 
 // recording is one Record call.
 type recording struct {
-	wake     chan struct{}   // has room for one: there is something to send
-	calls    []*recordedCall // not sent yet; guarded by recorder.mu, as the rest
-	bytes    int             // of calls
-	overflow bool            // there were too many
+	number   uint64
+	wake     chan struct{}           // has room for one: there is something to send
+	calls    []*recordedCall         // not sent yet; guarded by recorder.mu, as the rest
+	bytes    int                     // of calls
+	overflow bool                    // there were too many
+	ended    *vasicv1.RecordingEnded // where it ends; nil while it goes on
 }
 
 func (r *recording) signal() {
@@ -101,33 +108,87 @@ func (r *recording) signal() {
 	}
 }
 
-// begin starts the effect of a call. Its end must be told what the call answers.
-func (r *recorder) begin(method string, stream uint64, request proto.Message) (e effect) {
-	e.r = r
+// turn lets hardware do something or hand results over, between calls.
+func (r *recorder) turn(do func()) {
+	r.effects.RLock()
+	defer r.effects.RUnlock()
+	do()
+}
+
+// lock lets something take effect, and says whether it does so alone, as somebody records.
+func (r *recorder) lock() (alone bool) {
 	r.effects.RLock()
 	if r.active.Load() == 0 {
-		return e
+		return false
 	}
 	r.effects.RUnlock()
 	r.effects.Lock()
-	e.alone = true
-	wire, err := proto.Marshal(request)
+	return true
+}
+
+func (r *recorder) unlock(alone bool) {
+	if alone {
+		r.effects.Unlock()
+	} else {
+		r.effects.RUnlock()
+	}
+}
+
+// begin starts the effect of a call. Its end must be told what the call answers.
+func (r *recorder) begin(method string, stream uint64, request proto.Message) effect {
+	e := effect{r: r, alone: r.lock()}
+	if e.alone {
+		e.call = r.note(method, stream, request)
+	}
+	return e
+}
+
+// note puts a call into the recordings, which are at the place where it takes effect.
+func (r *recorder) note(method string, stream uint64, request proto.Message) *recordedCall {
+	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
 	if err != nil { // it came over the wire
 		panic(err)
 	}
-	e.call = &recordedCall{size: len(wire)}
-	e.call.Method, e.call.Request, e.call.Stream, e.call.UnixNanos = method, wire, stream, time.Now().UnixNano()
+	call := &recordedCall{size: len(wire)}
+	call.Method, call.Request, call.Stream, call.UnixNanos = method, wire, stream, time.Now().UnixNano()
+	stats := r.s.chip.Stats()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.call.Revision, e.call.Programmed = r.s.journal.Head(), r.s.chip.Stats().Programmed
+	call.Revision, call.Programmed, call.Position = r.s.journal.Head(), stats.Programmed, stats.Position
 	for _, rec := range r.recordings {
-		if rec.bytes += e.call.size; rec.bytes > r.limit {
+		if rec.ended != nil {
+			continue
+		}
+		if rec.bytes += call.size; rec.bytes > r.limit {
 			rec.overflow = true
 		}
-		rec.calls = append(rec.calls, e.call)
+		rec.calls = append(rec.calls, call)
 		rec.signal()
 	}
-	return e
+	return call
+}
+
+// byItself has the switch do something that is no call of a client: it is recorded as the call that would do the same, if do says that it did something.
+func (r *recorder) byItself(method string, request proto.Message, do func() bool) {
+	alone := r.lock()
+	var call *recordedCall
+	if do() && alone {
+		call = r.note(method, 0, request)
+	}
+	e := effect{r: r, alone: alone, call: call}
+	e.end(nil, nil)
+}
+
+// resolved has neighbours resolve whose time has come. They are recorded as if somebody had called for it.
+func (r *recorder) resolved(answer func() []fib.Resolved) {
+	alone := r.lock()
+	defer r.unlock(alone)
+	for _, n := range answer() {
+		if alone {
+			call := r.note(vasicv1.NeighborService_ResolveNeighbor_FullMethodName, 0, &vasicv1.ResolveNeighborRequest{Address: n.Addr.String(), Device: n.Link})
+			r.ended(call, nil, nil)
+		}
+	}
 }
 
 // effect is a call that is taking effect.
@@ -140,39 +201,38 @@ type effect struct {
 
 // release lets other calls take effect while this one waits.
 func (e *effect) release() {
-	switch {
-	case e.released:
-		return
-	case e.alone:
-		e.r.effects.Unlock()
-	default:
-		e.r.effects.RUnlock()
+	if !e.released {
+		e.r.unlock(e.alone)
+		e.released = true
 	}
-	e.released = true
 }
 
-// goOn ends a release.
-func (e *effect) goOn() {
+// pause lets other calls take effect while this one waits for what wait does, unless it is recorded: it then is one piece, and does not wait.
+func (e *effect) pause(wait func() error) error {
 	if e.alone {
-		e.r.effects.Lock()
-	} else {
-		e.r.effects.RLock()
+		return nil
 	}
-	e.released = false
+	e.release()
+	err := wait()
+	e.alone, e.released = e.r.lock(), false
+	return err
 }
 
 // end ends the call with what it answers; refused are the operations refused of a ModifyRoutes message. Ending again does nothing.
 func (e *effect) end(err error, refused []uint32) {
-	e.release()
-	if e.call == nil {
-		return
+	if e.call != nil {
+		e.r.ended(e.call, err, refused)
+		e.call = nil
 	}
-	call := e.call
-	e.call = nil
-	e.r.mu.Lock()
-	defer e.r.mu.Unlock()
+	e.release()
+}
+
+// ended notes the end of a call.
+func (r *recorder) ended(call *recordedCall, err error, refused []uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	call.Code, call.Refused, call.ended = int32(status.Code(err)), refused, true //nolint:gosec // codes are below 17
-	for _, rec := range e.r.recordings {
+	for _, rec := range r.recordings {
 		rec.signal()
 	}
 }
@@ -232,49 +292,4 @@ func (r *recorder) beginWaiting(ctx context.Context) effect {
 	}
 	call.begun = true
 	return r.begin(call.method, 0, call.request)
-}
-
-// start begins a recording and says what the switch is like at that moment.
-func (r *recorder) start() (*recording, *vasicv1.RecordingStarted) {
-	r.effects.Lock() // no call is taking effect
-	defer r.effects.Unlock()
-	rec := &recording{wake: make(chan struct{}, 1)}
-	r.active.Add(1)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.recordings = append(r.recordings, rec)
-	return rec, &vasicv1.RecordingStarted{
-		Version: r.s.cfg.Version, Profile: r.s.chip.Profile().Name, Seed: r.s.cfg.Seed, Epoch: r.s.journal.log.Epoch(), Revision: r.s.journal.Head(),
-		Programmed: r.s.chip.Stats().Programmed, UnixNanos: time.Now().UnixNano(),
-	}
-}
-
-// stop ends a recording.
-func (r *recorder) stop(rec *recording) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.active.Add(-1)
-	for i, other := range r.recordings {
-		if other == rec {
-			r.recordings = append(r.recordings[:i], r.recordings[i+1:]...)
-			break
-		}
-	}
-}
-
-// take returns the calls that can be sent, in order, and the revision up to which events may be sent with them: no call that is still to come, or is still
-// going on, took effect before it.
-func (r *recorder) take(rec *recording) (calls []*recordedCall, revision uint64, overflow bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n := 0
-	for n < len(rec.calls) && rec.calls[n].ended {
-		rec.bytes -= rec.calls[n].size
-		n++
-	}
-	calls, revision = rec.calls[:n:n], r.s.journal.Head()
-	if rec.calls = rec.calls[n:]; len(rec.calls) > 0 {
-		revision = rec.calls[0].Revision
-	}
-	return calls, revision, rec.overflow
 }

@@ -180,10 +180,7 @@ func (r routeService) flush(ctx context.Context, f *routeFilter, e *effect) (*va
 			if len(requests) == 0 {
 				continue
 			}
-			e.release()
-			err := r.s.reserve(ctx)
-			e.goOn()
-			if err != nil {
+			if err := e.pause(func() error { return r.s.reserve(ctx) }); err != nil {
 				return nil, statusOf(err)
 			}
 			answers := make([]fib.Answer, len(requests))

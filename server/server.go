@@ -148,16 +148,17 @@ func New(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	chip, err := asic.New(asic.Config{Profile: profile, QueueCapacity: cfg.QueueCapacity, Seed: cfg.Seed, Sizes: cfg.Resources})
+	s := &Server{
+		cfg: cfg, journal: newJournal(cfg.Epoch, cfg.LogBytes), health: health.NewServer(), stopping: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	s.recorder = &recorder{s: s, limit: cfg.LogBytes}
+	chip, err := asic.New(asic.Config{Profile: profile, QueueCapacity: cfg.QueueCapacity, Seed: cfg.Seed, Sizes: cfg.Resources, Turn: s.recorder.turn})
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		cfg: cfg, chip: chip, journal: newJournal(cfg.Epoch, cfg.LogBytes), health: health.NewServer(),
-		stopping: make(chan struct{}), stopped: make(chan struct{}),
-	}
-	s.recorder = &recorder{s: s, limit: cfg.LogBytes}
+	s.chip = chip
 	s.fib = fib.New(chip, s.journal)
+	s.fib.OnResolution(s.recorder.resolved)
 	s.journal.encoder.fib, s.journal.told = s.fib, s.recorder.published
 	s.fib.SetNotify(fib.IPv4, cfg.NotifyIPv4)
 	s.fib.SetNotify(fib.IPv6, cfg.NotifyIPv6)
@@ -166,13 +167,12 @@ func New(cfg Config) (*Server, error) {
 	if s.metrics, err = newMetrics(s, cfg.Registry); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stopChip = cancel
-	go chip.Run(ctx, s.complete)
 	if err := s.start(); err != nil {
-		cancel()
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stopChip = cancel
+	go chip.Run(ctx, s.complete) // not before, so that every start goes the same way
 	if cfg.AuditInterval > 0 {
 		s.auditor.start(s, cfg.AuditInterval)
 	}
@@ -223,11 +223,9 @@ func (s *Server) start() error {
 	return nil
 }
 
-// complete takes over what the chip did, but not while a recorded call takes effect: what the call publishes stays together.
+// complete takes over what the chip did.
 func (s *Server) complete(results []fib.Result) {
-	s.recorder.effects.RLock()
 	s.fib.Apply(results)
-	s.recorder.effects.RUnlock()
 	s.metrics.observe(results)
 }
 
@@ -291,7 +289,9 @@ func drainTime(ctx context.Context) (context.Context, context.CancelFunc) {
 func (s *Server) endStalls() {
 	for _, f := range s.chip.Faults() {
 		if f.Effect == asic.Stall {
-			_ = s.chip.DeleteFault(f.ID) // somebody else may have been faster
+			s.recorder.byItself(vasicv1.FaultService_DeleteFault_FullMethodName, &vasicv1.DeleteFaultRequest{Id: f.ID}, func() bool {
+				return s.chip.DeleteFault(f.ID) == nil // somebody else may have been faster
+			})
 		}
 	}
 }
@@ -300,7 +300,12 @@ func (s *Server) stop(ctx context.Context) error {
 	s.health.Shutdown()
 	close(s.stopping)
 	s.auditor.stop()
-	s.chip.Resume()
+	s.recorder.byItself(vasicv1.SwitchService_Resume_FullMethodName, &vasicv1.ResumeRequest{}, func() bool {
+		stats := s.chip.Stats()
+		s.chip.Unpause()
+		s.unhold()
+		return stats.Paused || stats.Held
+	})
 	s.endStalls()
 	drainCtx, cancel := drainTime(ctx)
 	err := s.chip.Idle(drainCtx)

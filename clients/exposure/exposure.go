@@ -1,8 +1,11 @@
 // Package exposure measures what a routing daemon risks that advertises a route as soon as the switch has accepted it, instead of
 // waiting for the flag that says that hardware has it.
 //
-// A prefix of a table is exposed while software has a route for it and hardware does not carry that route: its first route, in
-// the kernel's order, has neither the flag OFFLOAD nor the flag TRAP. A window is the time during which a prefix is exposed without
+// A prefix of a table is exposed while software forwards by a route for it and hardware does not carry that route: its first route, in
+// the kernel's order, is a unicast one and has neither the flag OFFLOAD nor the flag TRAP. Routes that hardware is never asked to carry
+// expose nothing: those that do not forward (local, broadcast, blackhole and so on), IPv6 multicast prefixes, those behind a better route
+// of their prefix, those of the tables main and default while local, or main, has the same prefix, because in hardware these tables are
+// one; and IPv6 routes with a source prefix as long as hardware has not refused them. A window is the time during which a prefix is exposed without
 // a break. It opens when a route is added, is replaced, moves up because the one in front of it left, or loses its flags; it closes
 // when hardware has the route, and also when no route is left.
 //
@@ -63,9 +66,12 @@ type Tracker struct {
 	ahead      int64 // the switch's clock, of that of this machine
 	met        bool  // ahead is known
 	gaps       uint64
+	seen       int // prefixes that count and had a route
 	exposed    int
-	closed     []time.Duration // lengths of the windows that are over
-	all        Windows         // likewise
+	shared     [sharedTables]bool // which of the tables that are one in hardware had a route
+	fresh      []listed           // of a list that is not complete yet
+	closed     []time.Duration    // lengths of the windows that are over
+	all        Windows            // likewise
 	byCause    [causes]Windows
 	failed     Windows
 }
@@ -79,6 +85,7 @@ type name struct {
 // state is what is known of a prefix.
 type state struct {
 	routes []rank // in the kernel's order
+	counts bool   // its table is selected; otherwise it is known because it can hide others
 	known  bool   // flags are what the switch says
 
 	open   bool
@@ -117,12 +124,15 @@ func (t *Tracker) Apply(u vasic.Update, at int64) {
 			s := t.state(r)
 			s.place(r, true)
 			s.known = !t.untold[family(r)]
-			t.refresh(s, Added, t.now)
+			t.fresh = append(t.fresh, listed{s, nameOf(r)})
 		}
+	case *vasic.Synced:
+		t.settle()
 	case *vasic.Events:
 		for i, e := range u.Events {
 			if i == 0 {
 				t.meet(e.GetUnixNanos() - at)
+				t.settle()
 			}
 			t.Event(e)
 		}
@@ -181,7 +191,8 @@ func (t *Tracker) Event(e *vasicv1.Event) {
 		}
 	}
 	s.known = !t.untold[family(r)]
-	t.refresh(s, cause, t.now)
+	t.refresh(s, nameOf(r), cause, t.now)
+	t.reveal(nameOf(r))
 }
 
 // netlinkAppend is NLM_F_APPEND.
@@ -213,7 +224,14 @@ func (t *Tracker) Exposed() int { return t.exposed }
 func (t *Tracker) Windows() uint64 { return t.all.Count + uint64(t.exposed) }
 
 // Seen is how many prefixes have had a route.
-func (t *Tracker) Seen() int { return len(t.prefixes) }
+func (t *Tracker) Seen() int { return t.seen }
+
+// Begin says when watching began, by the switch's clock, if that was before the first event.
+func (t *Tracker) Begin(at int64) {
+	if t.begin == 0 {
+		t.begin = at
+	}
+}
 
 // pass lets time go on to at. It never goes back.
 func (t *Tracker) pass(at int64) {
@@ -229,17 +247,21 @@ func (t *Tracker) reset(u *vasic.Reset, at int64) {
 		t.gaps++
 	}
 	t.mirror.Apply(u)
-	for _, s := range t.prefixes {
+	t.fresh = nil
+	for n, s := range t.prefixes {
 		s.routes = nil
-		t.refresh(s, Lost, t.now) // what was open is known to have been so until the last event
+		t.refresh(s, n, Lost, t.now) // what was open is known to have been so until the last event
 	}
 	t.pass(at)
 }
 
-// selects says whether a route is one of those that matter.
+// selects says whether a route is one of those that matter, or can hide one.
 func (t *Tracker) selects(r *vasicv1.Route) bool {
 	o := &t.options
-	if o.Family != vasicv1.Family_FAMILY_UNSPECIFIED && o.Family != family(r) || o.Table != 0 && o.Table != r.GetTable() {
+	if o.Family != vasicv1.Family_FAMILY_UNSPECIFIED && o.Family != family(r) {
+		return false
+	}
+	if o.Table != 0 && o.Table != r.GetTable() && (o.Tables() != 0 || r.GetTable() < o.Table || r.GetTable() >= firstShared+sharedTables) {
 		return false
 	}
 	if !o.Within.IsValid() {
@@ -251,15 +273,26 @@ func (t *Tracker) selects(r *vasicv1.Route) bool {
 
 // state returns what is known of a route's prefix.
 func (t *Tracker) state(r *vasicv1.Route) *state {
-	n := name{prefix: r.GetPrefix(), source: r.GetSourcePrefix(), table: r.GetTable()}
+	n := nameOf(r)
 	s := t.prefixes[n]
 	if s == nil {
 		// The strings are parts of larger messages.
 		n.prefix, n.source = strings.Clone(n.prefix), strings.Clone(n.source)
-		s = &state{}
+		s = &state{counts: t.options.Table == 0 || t.options.Table == n.table}
 		t.prefixes[n] = s
+		if s.counts {
+			t.seen++
+		}
+		if n.table >= firstShared && n.table < firstShared+sharedTables {
+			t.shared[n.table-firstShared] = true
+		}
 	}
 	return s
+}
+
+// nameOf is what names a route's prefix.
+func nameOf(r *vasicv1.Route) name {
+	return name{prefix: r.GetPrefix(), source: r.GetSourcePrefix(), table: r.GetTable()}
 }
 
 // place puts a route where the kernel has it: by type of service, greatest first, and metric; among equals last or first. One
@@ -298,12 +331,13 @@ func carried(r *vasicv1.Route) bool {
 }
 
 // refresh opens or closes the window of a prefix.
-func (t *Tracker) refresh(s *state, cause Cause, at int64) {
+func (t *Tracker) refresh(s *state, n name, cause Cause, at int64) {
 	var first *vasicv1.Route
 	if len(s.routes) > 0 {
 		first = t.mirror.Route(s.routes[0].id)
 	}
-	exposed := first != nil && s.known && !carried(first) && (t.options.Protocol == nil || *t.options.Protocol == first.GetProtocol())
+	exposed := first != nil && s.counts && s.known && !carried(first) && forwards(first) && !t.hidden(n) &&
+		(t.options.Protocol == nil || *t.options.Protocol == first.GetProtocol())
 	switch {
 	case exposed && !s.open:
 		s.open, s.since, s.cause = true, at, cause

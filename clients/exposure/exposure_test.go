@@ -38,7 +38,7 @@ type step struct {
 
 // route is the route of a step.
 func (s step) route() *vasicv1.Route {
-	r := &vasicv1.Route{Prefix: cmp.Or(s.prefix, "192.0.2.0/24"), Table: 254, Metric: proto.Uint32(s.metric), Id: s.id, Generation: 1, Protocol: 186}
+	r := &vasicv1.Route{Prefix: cmp.Or(s.prefix, "192.0.2.0/24"), Table: 254, Metric: proto.Uint32(s.metric), Id: s.id, Generation: 1, Protocol: 186, Type: vasicv1.RouteType_ROUTE_TYPE_UNICAST}
 	r.Offload, r.Trap, r.OffloadFailed = s.flag == "offload", s.flag == "trap", s.flag == "failed"
 	return r
 }
@@ -103,7 +103,7 @@ func TestWindows(t *testing.T) {
 
 func TestEverySiblingOfAnIPv6RouteCounts(t *testing.T) {
 	tracker := New(Options{})
-	r := &vasicv1.Route{Prefix: "2001:db8::/32", Table: 254, Id: 1, NextHops: []*vasicv1.NextHop{{Device: "a"}, {Device: "b"}}}
+	r := &vasicv1.Route{Prefix: "2001:db8::/32", Table: 254, Id: 1, Type: vasicv1.RouteType_ROUTE_TYPE_UNICAST, NextHops: []*vasicv1.NextHop{{Device: "a"}, {Device: "b"}}}
 	event := func(at int, kind vasicv1.EventKind, a, b bool) {
 		r = proto.CloneOf(r)
 		r.Offload, r.NextHops[0].SiblingOffload, r.NextHops[1].SiblingTrap = a, a, b

@@ -25,7 +25,7 @@ func (w *Windows) add(length time.Duration) {
 
 // Report is what a Tracker found. Windows that are open count up to its end.
 type Report struct {
-	// Length is the time from the first event to the end.
+	// Length is the time from the first event, or what Begin says, to the end.
 	Length time.Duration
 	// Prefixes had a route, each counted once for each table.
 	Prefixes uint64
@@ -67,7 +67,7 @@ type Prefix struct {
 // It names the top so many prefixes; a negative number means all.
 func (t *Tracker) Report(now int64, top int) *Report {
 	now = max(now, t.now)
-	r := &Report{Prefixes: uint64(len(t.prefixes)), ExposedNow: uint64(t.exposed), All: t.all, ByCause: t.byCause, Failed: t.failed, Gaps: t.gaps}
+	r := &Report{Prefixes: uint64(t.seen), ExposedNow: uint64(t.exposed), All: t.all, ByCause: t.byCause, Failed: t.failed, Gaps: t.gaps}
 	if t.begin != 0 {
 		r.Length = time.Duration(now - t.begin)
 	}

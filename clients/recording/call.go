@@ -18,12 +18,16 @@ import (
 
 // call does one call when its time has come.
 func (r *Replay) call(ctx context.Context, c *vasicv1.RecordedCall) error {
-	switch c.GetMethod() {
-	case vasicv1.SwitchService_Pause_FullMethodName, vasicv1.SwitchService_Step_FullMethodName, vasicv1.SwitchService_Resume_FullMethodName:
+	request, err := Request(c)
+	if err != nil {
+		return fmt.Errorf("call %d, %s: %w", r.calls.Load()+r.skipped.Load()+1, Method(c), err)
+	}
+	waits, others := alter(request)
+	if others {
 		r.skipped.Add(1)
 		return nil
 	}
-	if err := r.step(ctx, c.GetProgrammed()); err != nil {
+	if err := r.step(ctx, c.GetPosition()); err != nil {
 		return err
 	}
 	if r.options.Paced {
@@ -35,18 +39,23 @@ func (r *Replay) call(ctx context.Context, c *vasicv1.RecordedCall) error {
 		}
 	}
 	name := fmt.Sprintf("call %d, %s", r.calls.Load()+r.skipped.Load()+1, Method(c))
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var what string
-	held, err := r.guard(ctx, func(ctx context.Context) (err error) {
-		if c.GetMethod() == vasicv1.RouteService_ModifyRoutes_FullMethodName {
-			what, err = r.streams.modify(c)
-		} else {
-			what, err = r.unary(ctx, c)
-		}
-		return err
-	})
+	if m, ok := request.(*vasicv1.ModifyRoutesRequest); ok {
+		stop := context.AfterFunc(limited, func() {
+			if ctx.Err() == nil {
+				r.streams.cancel()
+			}
+		})
+		what, err = r.streams.modify(c, m)
+		stop()
+	} else {
+		what, err = r.unary(limited, c, request, waits)
+	}
 	switch {
-	case held != "":
-		return r.differs(name + " " + held)
+	case limited.Err() != nil && ctx.Err() == nil:
+		return r.differs(fmt.Sprintf("%s was not answered for %s", name, patience))
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case what != "":
@@ -54,6 +63,22 @@ func (r *Replay) call(ctx context.Context, c *vasicv1.RecordedCall) error {
 	}
 	r.calls.Add(1)
 	return nil
+}
+
+// alter makes a request one that does the same to a chip that is held. waits says that the client waited for hardware, which
+// cannot be done here; others that the call was part of another replay, and is to be left out.
+func alter(request proto.Message) (waits, others bool) {
+	switch m := request.(type) {
+	case *vasicv1.ModifyRouteRequest:
+		waits, m.WaitForHardware = m.WaitForHardware, false
+	case *vasicv1.PauseRequest:
+		return false, m.Hold
+	case *vasicv1.StepRequest:
+		return false, m.UntilPosition != 0
+	case *vasicv1.ResumeRequest:
+		m.KeepHold = true
+	}
+	return waits, false
 }
 
 // Method is the name of a call's method without its package and service.
@@ -96,19 +121,11 @@ func messages(method string) (in, out protoreflect.MessageType, err error) {
 	return in, out, err
 }
 
-// unary does a call and returns in what its end differs from the recorded one.
-func (r *Replay) unary(ctx context.Context, c *vasicv1.RecordedCall) (what string, err error) {
-	request, err := Request(c)
-	if err != nil {
-		return "", err
-	}
+// unary does a call and returns in what its end differs from the recorded one. With waits it does not wait as the recorded one did.
+func (r *Replay) unary(ctx context.Context, c *vasicv1.RecordedCall, request proto.Message, waits bool) (what string, err error) {
 	_, out, err := messages(c.GetMethod())
 	if err != nil {
 		return "", err
-	}
-	waits := false
-	if m, ok := request.(*vasicv1.ModifyRouteRequest); ok {
-		waits, m.WaitForHardware = m.WaitForHardware, false
 	}
 	err = r.client.Conn().Invoke(ctx, c.GetMethod(), request, out.New().Interface())
 	now, recorded := codes.OK, codes.Code(c.GetCode())
@@ -123,7 +140,8 @@ func (r *Replay) unary(ctx context.Context, c *vasicv1.RecordedCall) (what strin
 	case codes.Canceled, codes.DeadlineExceeded, codes.Unavailable:
 		return "", nil // the client's patience, or the switch's end
 	}
-	if now == recorded || waits && recorded != codes.OK && now == codes.OK {
+	_, reload := request.(*vasicv1.ReloadRequest) // how it ends comes later
+	if now == recorded || (waits || reload) && recorded != codes.OK && now == codes.OK {
 		return "", nil
 	}
 	what = fmt.Sprintf("was answered with %s, and with %s when recorded", now, recorded)
@@ -131,41 +149,6 @@ func (r *Replay) unary(ctx context.Context, c *vasicv1.RecordedCall) (what strin
 		what += ": " + err.Error()
 	}
 	return what, nil
-}
-
-// guard does fn while the chip stands. held says why a call that would wait for ever was given up.
-func (r *Replay) guard(ctx context.Context, fn func(context.Context) error) (held string, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- fn(ctx) }()
-	tick := time.NewTicker(glance)
-	defer tick.Stop()
-	for begin, full := time.Now(), 0; ; {
-		select {
-		case err := <-done:
-			return "", err
-		case <-tick.C:
-			status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
-			switch {
-			case err != nil:
-			case status.GetQueueLength() >= status.GetQueueCapacity():
-				full++
-				held = fmt.Sprintf("is held back: the programming queue is full with %d operations, which it was not when recorded", status.GetQueueLength())
-			case time.Since(begin) > patience:
-				full = 2
-				held = fmt.Sprintf("was not answered for %s while the chip stands", patience)
-			}
-			if full >= 2 {
-				cancel()
-				r.streams.cancel()
-				if err := <-done; err == nil {
-					return "", nil // it came after all
-				}
-				return held, nil
-			}
-		}
-	}
 }
 
 // maxStreams is how many ModifyRoutes streams are kept open; a switch may bound their number.
@@ -210,11 +193,7 @@ func (s *modifyStreams) stream(number uint64) (vasicv1.RouteService_ModifyRoutes
 
 // modify sends one message and waits until each of its operations is answered. It returns in what the answers differ from the
 // recorded ones.
-func (s *modifyStreams) modify(c *vasicv1.RecordedCall) (what string, err error) {
-	request := &vasicv1.ModifyRoutesRequest{}
-	if err := request.UnmarshalVT(c.GetRequest()); err != nil {
-		return "", fmt.Errorf("its request cannot be read: %w", err)
-	}
+func (s *modifyStreams) modify(c *vasicv1.RecordedCall, request *vasicv1.ModifyRoutesRequest) (what string, err error) {
 	for i, op := range request.GetOperations() {
 		op.Id, op.ReportHardware = uint64(i), false
 	}

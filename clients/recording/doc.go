@@ -13,7 +13,7 @@
 //	S  vasic.v1.RecordingStarted   the switch and its place when the recording began; the first frame, and only there
 //	C  vasic.v1.RecordedCall       a call that changes the switch
 //	E  vasic.v1.Event              an event
-//	Z  vasic.v1.GetStatusResponse  the switch when the recording was ended; the last frame if there is one
+//	Z  vasic.v1.RecordingEnded     the switch when the recording was ended; the last frame if there is one
 //
 // Calls and events stand in the order in which they took effect, each in a frame of its own, so that the same calls and events
 // make the same bytes however they were sent. 1 is the version of the format: a program that does not know it must not read on,
@@ -25,10 +25,13 @@
 // # Replay
 //
 // Replay does the calls of a recording again. The order of calls alone does not decide what comes of them: what the chip has
-// carried out in between does, too. Each call says how many operations that were, so Replay pauses the chip and steps it to that
-// number before each call, and what was interleaved is interleaved again, at whatever speed. Calls of Pause, Step and Resume are
-// left out, because the numbers already say what they brought about. A client that waited for hardware does not wait here, as it
-// would for ever with a chip that is paused.
+// done in between does, too. Each call says the chip's position, which counts that, so Replay holds the chip and steps it to that
+// position before each call, and what was interleaved is interleaved again, at whatever speed. A client that waited for hardware
+// does not wait here, as nothing goes on meanwhile. A gateway that resolved after a while is in the recording, and resolves at the
+// same place again.
+//
+// One thing goes by time and is not in a recording: which buckets of a resilient next-hop group have been idle for long enough to
+// move. A replay of a recording with such groups gives the same events only where that does not matter to them.
 //
 // # Concurrency
 //

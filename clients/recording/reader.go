@@ -35,7 +35,7 @@ type Frame struct {
 	// Event is an event.
 	Event *vasicv1.Event
 	// Ended is the switch when the recording was ended.
-	Ended *vasicv1.GetStatusResponse
+	Ended *vasicv1.RecordingEnded
 }
 
 // Reader reads a recording.
@@ -128,7 +128,7 @@ func (r *Reader) next() (Frame, error) {
 		f.Event = &vasicv1.Event{}
 		m = f.Event
 	case frameEnded:
-		f.Ended = &vasicv1.GetStatusResponse{}
+		f.Ended = &vasicv1.RecordingEnded{}
 		m, r.ended = f.Ended, true
 	default:
 		return Frame{}, r.damaged("no frame is called %q", kind)

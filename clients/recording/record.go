@@ -12,10 +12,7 @@ import (
 )
 
 const (
-	// endTries is how often the end of a recording is looked for between events; a switch that is busy for so long has no end
-	// that could be told.
-	endTries = 5
-	// endWait is how long events are waited for that the switch has published.
+	// endWait is how long the end of a recording is waited for while nothing comes.
 	endWait = 2 * time.Second
 	// flushEvery is how often what was recorded is handed over while nothing happens, so that little is missing should this
 	// process die.
@@ -28,7 +25,7 @@ const (
 func Record(ctx context.Context, c *vasic.Client, w *Writer, progress func()) (err error) {
 	r := &recorder{client: c, w: w, progress: progress, messages: make(chan received)}
 	defer func() {
-		if closed := w.Close(r.ended); err == nil {
+		if closed := w.Close(); err == nil {
 			err = closed
 		}
 	}()
@@ -50,6 +47,9 @@ func Record(ctx context.Context, c *vasic.Client, w *Writer, progress func()) (e
 	if !opened() {
 		return context.Cause(ctx)
 	}
+	if first.GetStarted() == nil {
+		return errors.New("the switch does not begin a recording with `started`")
+	}
 	if err := r.write(first); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func Record(ctx context.Context, c *vasic.Client, w *Writer, progress func()) (e
 	if err := r.follow(ctx); err != nil {
 		return err
 	}
-	return r.end(streaming)
+	return r.end(streaming, first.GetStarted().GetRecording())
 }
 
 // received is what a stream gave.
@@ -84,9 +84,7 @@ type recorder struct {
 	w        *Writer
 	progress func()
 	messages chan received
-	reached  uint64                     // the newest revision written
-	written  uint64                     // messages
-	ended    *vasicv1.GetStatusResponse // for the last frame
+	written  uint64 // messages
 }
 
 // follow writes until ctx ends.
@@ -113,53 +111,29 @@ func (r *recorder) follow(ctx context.Context) error {
 	}
 }
 
-// end looks for a moment at which everything that the switch did is written, and notes the switch at that moment.
-func (r *recorder) end(ctx context.Context) error {
-	for range endTries {
-		status := r.status(ctx)
-		if status == nil {
-			return nil // the recording is whole, only its end is not said
-		}
-		wait := time.After(endWait)
-		for late := false; r.reached < status.GetRevision() && !late; {
-			select {
-			case m := <-r.messages:
-				if err := r.take(m); err != nil {
-					return err
-				}
-			case <-wait:
-				late = true
-			}
-		}
-		again := r.status(ctx)
-		if again == nil {
-			return nil
-		}
-		quiet := r.reached >= status.GetRevision() && again.GetRevision() == status.GetRevision() && again.GetProgrammed() == status.GetProgrammed()
+// end has the switch end the recording, and writes what is left. A switch that does not answer is no error: the recording is whole, only its end is
+// not said.
+func (r *recorder) end(ctx context.Context, number uint64) error {
+	asked := make(chan error, 1)
+	go func() {
+		_, err := r.client.Records.EndRecording(ctx, &vasicv1.EndRecordingRequest{Recording: number})
+		asked <- err
+	}()
+	for {
 		select {
 		case m := <-r.messages:
-			if err := r.take(m); err != nil {
+			if err := r.take(m); err != nil || m.message.GetEnded() != nil {
 				return err
 			}
-		default:
-			if quiet {
-				r.ended = again
-				return nil
+		case err := <-asked:
+			if err != nil {
+				return nil //nolint:nilerr // said above
 			}
+			asked = nil
+		case <-time.After(endWait):
+			return nil
 		}
 	}
-	return nil
-}
-
-// status is that of the switch; nil if it does not say.
-func (r *recorder) status(ctx context.Context) *vasicv1.GetStatusResponse {
-	ctx, cancel := context.WithTimeout(ctx, endWait)
-	defer cancel()
-	status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
-	if err != nil {
-		return nil
-	}
-	return status
 }
 
 // take writes what was received.
@@ -175,10 +149,6 @@ func (r *recorder) take(m received) error {
 
 // write writes a message.
 func (r *recorder) write(m *vasicv1.RecordResponse) error {
-	r.reached = max(r.reached, m.GetStarted().GetRevision(), m.GetCall().GetRevision())
-	if n := len(m.GetEvents()); n > 0 {
-		r.reached = max(r.reached, m.GetEvents()[n-1].GetRevision())
-	}
 	r.written++
 	if err := r.w.Write(m); err != nil {
 		return fmt.Errorf("cannot write the recording: %w", err)

@@ -22,7 +22,7 @@ func written(t testing.TB, pack bool, messages ...*vasicv1.RecordResponse) []byt
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(nil); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return file.Bytes()
@@ -46,7 +46,7 @@ func read(file []byte) (started *vasicv1.RecordingStarted, frames []Frame, err e
 func TestWhatIsWrittenIsRead(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		started := &vasicv1.RecordingStarted{Profile: rapid.String().Draw(rt, "profile"), Seed: rapid.Uint64().Draw(rt, "seed")}
-		ended := &vasicv1.GetStatusResponse{Programmed: rapid.Uint64().Draw(rt, "programmed")}
+		ended := &vasicv1.RecordingEnded{Position: rapid.Uint64().Draw(rt, "position")}
 		var file, other bytes.Buffer
 		pack := rapid.Bool().Draw(rt, "pack")
 		w, single := NewWriter(&file, pack), NewWriter(&other, pack)
@@ -84,7 +84,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			}
 			keep(m)
 		}
-		if err := errors.Join(w.Close(ended), single.Close(ended)); err != nil {
+		keep(&vasicv1.RecordResponse{Ended: ended})
+		if err := errors.Join(w.Close(), single.Close()); err != nil {
 			rt.Fatal(err)
 		}
 		if !bytes.Equal(file.Bytes(), other.Bytes()) {
@@ -180,19 +181,15 @@ func FuzzReader(f *testing.F) {
 		again := func(started *vasicv1.RecordingStarted, frames []Frame) []byte {
 			var out bytes.Buffer
 			w := NewWriter(&out, false)
-			var ended *vasicv1.GetStatusResponse
 			keep := w.Write(&vasicv1.RecordResponse{Started: started})
 			for _, f := range frames {
-				m := &vasicv1.RecordResponse{Call: f.Call}
+				m := &vasicv1.RecordResponse{Call: f.Call, Ended: f.Ended}
 				if f.Event != nil {
 					m.Events = []*vasicv1.Event{f.Event}
 				}
 				keep = errors.Join(keep, w.Write(m))
-				if f.Ended != nil {
-					ended = f.Ended
-				}
 			}
-			if err := errors.Join(keep, w.Close(ended)); err != nil {
+			if err := errors.Join(keep, w.Close()); err != nil {
 				t.Fatal(err)
 			}
 			return out.Bytes()

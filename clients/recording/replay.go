@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,7 @@ type ReplayOptions struct {
 type Result struct {
 	// Calls were done again.
 	Calls uint64
-	// Skipped are calls of Pause, Step and Resume.
+	// Skipped are calls by which another replay held and stepped the recorded switch.
 	Skipped uint64
 	// Events were the same.
 	Events uint64
@@ -38,7 +39,7 @@ type Result struct {
 
 // MismatchError says that the switch is not like the recorded one was when the recording began.
 type MismatchError struct {
-	// What differs: "profile", "seed", "revision" or "number of operations".
+	// What differs: "profile", "seed", "revision", "number of operations" or "position".
 	What string
 	// Recording is its value in the recording.
 	Recording string
@@ -52,14 +53,10 @@ func (e *MismatchError) Error() string {
 }
 
 const (
-	// maxStep is how many operations the switch does in one Step.
-	maxStep = 1_000_000
 	// quiet is how long the stream of events is waited for when nothing comes, though the switch has a newer revision.
 	quiet = 5 * time.Second
-	// patience is how long a call may take while the chip stands.
+	// patience is how long a call may take.
 	patience = 60 * time.Second
-	// glance is how often a call that takes long is looked after.
-	glance = time.Second
 )
 
 // Replay does the calls of a recording again. Its counters may be read from any goroutine.
@@ -73,8 +70,8 @@ type Replay struct {
 	// The following belong to Run's goroutine.
 	compare  *comparer
 	streams  *modifyStreams
-	base     uint64    // operations that hardware had carried out in the beginning, less those of the recording
-	at       uint64    // operations that the last call was preceded by
+	base     uint64    // position of hardware in the beginning, less that of the recording
+	reached  uint64    // position of hardware
 	begin    time.Time // of the first call's clock
 	recorded time.Time // likewise, in the recording
 }
@@ -100,21 +97,19 @@ func (r *Replay) Run(ctx context.Context) (result Result, err error) {
 	if err := r.likeRecorded(status); err != nil {
 		return Result{}, err
 	}
-	if _, err := r.client.Switch.Pause(ctx, &vasicv1.PauseRequest{}); err != nil {
+	if _, err := r.client.Switch.Pause(ctx, &vasicv1.PauseRequest{Hold: true}); err != nil {
 		return Result{}, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if !status.GetPaused() {
-		defer func() {
-			// Also when ctx has ended, but not for ever.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			if _, resumed := r.client.Switch.Resume(ctx, &vasicv1.ResumeRequest{}); err == nil {
-				err = resumed
-			}
-		}()
-	}
+	defer func() {
+		// Also when ctx has ended, but not for ever.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if _, resumed := r.client.Switch.Resume(ctx, &vasicv1.ResumeRequest{KeepPause: status.GetPaused()}); err == nil {
+			err = resumed
+		}
+	}()
 	stopped, err := r.listen(ctx, cancel)
 	if err != nil {
 		return Result{}, err
@@ -162,13 +157,22 @@ func mismatch(what string, recording, now uint64) error {
 	return &MismatchError{What: what, Recording: fmt.Sprint(recording), Switch: fmt.Sprint(now)}
 }
 
-// listen brings the switch, whose chip stands, to where the recording begins, and from there on compares events until ctx ends.
+// listen brings the switch, whose chip is held, to where the recording begins, and from there on compares events until ctx ends.
 // It then closes stopped. When the stream breaks or a difference is found, it ends ctx.
 func (r *Replay) listen(ctx context.Context, cancel context.CancelCauseFunc) (stopped <-chan struct{}, err error) {
 	began := r.reader.Started()
-	r.at = began.GetProgrammed()
-	if !r.options.Force {
-		if err := r.step(ctx, r.at); err != nil {
+	status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
+	if err != nil {
+		return nil, err
+	}
+	r.reached = status.GetPosition()
+	if !r.options.Force && (status.GetProgrammed() < began.GetProgrammed() || status.GetRevision() < began.GetRevision()) {
+		if err := r.step(ctx, began.GetPosition()); err != nil { // it has yet to start as the recorded one did
+			return nil, err
+		}
+	}
+	if began.GetPaused() && !status.GetPaused() {
+		if _, err := r.client.Switch.Pause(ctx, &vasicv1.PauseRequest{}); err != nil {
 			return nil, err
 		}
 	}
@@ -192,7 +196,7 @@ func (r *Replay) listen(ctx context.Context, cancel context.CancelCauseFunc) (st
 			return nil, mismatch("number of operations", began.GetProgrammed(), now.GetProgrammed())
 		}
 	}
-	r.base = now.GetProgrammed() - began.GetProgrammed() // may wrap around, and does so back
+	r.base = now.GetPosition() - began.GetPosition() // may wrap around, and does so back
 	r.begin, r.recorded = time.Now(), time.Unix(0, began.GetUnixNanos())
 	r.compare = newComparer(began.GetRevision(), now.GetRevision())
 	done := make(chan struct{})
@@ -224,9 +228,9 @@ func (r *Replay) listen(ctx context.Context, cancel context.CancelCauseFunc) (st
 // errDiffers ends what is under way when a difference has been found.
 var errDiffers = errors.New("the replay differs from the recording")
 
-// frames goes through the recording. settled says that the switch had nothing more to say when the recording ended.
+// frames goes through the recording. settled says that the recording says where it ended.
 func (r *Replay) frames(ctx context.Context) (settled bool, tornBy, err error) {
-	var ended *vasicv1.GetStatusResponse
+	var ended *vasicv1.RecordingEnded
 	for {
 		f, err := r.reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -255,94 +259,42 @@ func (r *Replay) frames(ctx context.Context) (settled bool, tornBy, err error) {
 			return false, nil, err
 		}
 	}
-	if ended == nil {
-		err = r.drain(ctx)
+	if ended != nil {
+		err = r.step(ctx, ended.GetPosition())
 	} else {
-		settled = ended.GetQueueLength() == 0 || ended.GetPaused()
-		err = r.step(ctx, ended.GetProgrammed())
+		_, err = r.client.Switch.Step(ctx, &vasicv1.StepRequest{UntilPosition: math.MaxUint64}) // as far as it goes
 	}
 	if err == nil {
 		err = r.arrived(ctx)
 	}
-	return settled, tornBy, err
+	return ended != nil, tornBy, err
 }
 
-// step lets hardware carry out operations until their number is what the recording says.
-func (r *Replay) step(ctx context.Context, programmed uint64) error {
-	if programmed == r.at && r.compare != nil {
+// step lets hardware go on to a position of the recording.
+func (r *Replay) step(ctx context.Context, position uint64) error {
+	want := position + r.base
+	missing := int64(want - r.reached) //nolint:gosec // wraps around as it is to
+	switch {
+	case missing == 0:
+		return nil
+	case missing < 0:
+		return r.differs(fmt.Sprintf("hardware is at position %d, %d further than at this place of the recording", r.reached, -missing))
+	}
+	res, err := r.client.Switch.Step(ctx, &vasicv1.StepRequest{UntilPosition: want})
+	if err != nil {
+		return err
+	}
+	if r.reached = res.GetPosition(); r.reached == want {
 		return nil
 	}
-	for {
-		status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
-		if err != nil {
-			return err
-		}
-		missing := int64(programmed + r.base - status.GetProgrammed())
-		switch {
-		case missing == 0:
-			r.at = programmed
-			return nil
-		case missing < 0:
-			return r.differs(fmt.Sprintf("hardware has carried out %d operations, %d more than before this place of the recording", status.GetProgrammed(), -missing))
-		}
-		done, stalled, err := r.stepBy(ctx, uint32(min(missing, maxStep)), status.GetProgrammed())
-		switch {
-		case err != nil:
-			return err
-		case done > 0:
-		case stalled:
-			return r.differs(fmt.Sprintf("a fault rule stalls hardware, which is %d operations behind the recording", missing))
-		case r.compare == nil:
-			return mismatch("number of operations", programmed, status.GetProgrammed())
-		default:
-			return r.differs(fmt.Sprintf("hardware has nothing to do, but is %d operations behind the recording", missing))
-		}
+	if r.compare == nil {
+		return mismatch("position", position, r.reached)
 	}
-}
-
-// drain lets hardware carry out everything that it can.
-func (r *Replay) drain(ctx context.Context) error {
-	for {
-		status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
-		if err != nil || status.GetQueueLength() == 0 {
-			return err
-		}
-		done, stalled, err := r.stepBy(ctx, maxStep, status.GetProgrammed())
-		if err != nil || done == 0 || stalled {
-			return err
-		}
+	why := "has nothing to do"
+	if queue, err := r.client.Switch.ListQueue(ctx, &vasicv1.ListQueueRequest{Limit: 1}); err == nil && len(queue.GetItems()) > 0 && queue.GetItems()[0].GetStalled() {
+		why = "is stalled by a fault rule"
 	}
-}
-
-// stepBy lets hardware carry out up to so many operations and returns how many it did; before is how many it had done. It
-// gives up when a fault rule stalls hardware.
-func (r *Replay) stepBy(ctx context.Context, operations uint32, before uint64) (done uint64, stalled bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answer := make(chan error, 1)
-	go func() {
-		_, err := r.client.Switch.Step(ctx, &vasicv1.StepRequest{Operations: operations})
-		answer <- err
-	}()
-	tick := time.NewTicker(glance)
-	defer tick.Stop()
-	for waiting := true; waiting; {
-		select {
-		case err := <-answer:
-			if err != nil {
-				return 0, false, err
-			}
-			waiting = false
-		case <-tick.C:
-			queue, err := r.client.Switch.ListQueue(ctx, &vasicv1.ListQueueRequest{Limit: 1})
-			if err != nil || len(queue.GetItems()) == 0 || !queue.GetItems()[0].GetStalled() {
-				continue
-			}
-			stalled, waiting = true, false
-		}
-	}
-	status, err := r.client.Switch.GetStatus(ctx, &vasicv1.GetStatusRequest{})
-	return status.GetProgrammed() - before, stalled, err
+	return r.differs(fmt.Sprintf("hardware %s at position %d, %d before this place of the recording", why, r.reached, int64(want-r.reached))) //nolint:gosec // as above
 }
 
 // arrived waits until every event that the switch has published has come.

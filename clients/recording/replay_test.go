@@ -138,7 +138,7 @@ func TestAReplayCountsWhatItDid(t *testing.T) {
 	if err != nil || result.Difference != nil {
 		t.Fatalf("%v %+v", err, result.Difference)
 	}
-	if result.Calls != 3 || result.Skipped != 3 || result.Events == 0 || result.More != 0 || result.Torn != nil {
+	if result.Calls != 6 || result.Skipped != 0 || result.Events == 0 || result.More != 0 || result.Torn != nil {
 		t.Errorf("got %+v", result)
 	}
 	toy.mu.Lock()
@@ -269,7 +269,7 @@ func TestARecordingOfASwitchWithWorkToDoMayGoOn(t *testing.T) {
 	file := recordOf(t, c, func() { churn(t, c, []int{3, 0}) })
 	toy, fresh := newToy(t, nil)
 	result, err := replayOf(t, fresh, file, ReplayOptions{})
-	if err != nil || result.Difference != nil || result.Calls != 1 {
+	if err != nil || result.Difference != nil || result.Calls != 2 {
 		t.Errorf("%v %+v", err, result)
 	}
 	settle(t, fresh)
@@ -280,16 +280,12 @@ func TestARecordingOfASwitchWithWorkToDoMayGoOn(t *testing.T) {
 	}
 }
 
-func TestACallThatIsHeldBackIsADifference(t *testing.T) {
+func TestAFullQueueHoldsNoCallBack(t *testing.T) {
 	_, c := newToy(t, nil)
 	file := recordOf(t, c, func() { churn(t, c, []int{3, 0, 8}) })
 	_, small := newToy(t, func(s *toy) { s.capacity = 4 })
-	result, err := replayOf(t, small, file, ReplayOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := result.Difference; d == nil || !strings.Contains(d.What, "call 3, ModifyRoutes is held back: the programming queue is full with 4 operations") {
-		t.Errorf("got %+v", d)
+	if result, err := replayOf(t, small, file, ReplayOptions{}); err != nil || result.Difference != nil {
+		t.Errorf("%v %+v", err, result.Difference)
 	}
 }
 

@@ -45,6 +45,8 @@ type toy struct {
 	paused     bool
 	stopped    bool
 	steps      uint32 // that a paused chip may do
+	held       bool
+	until      uint64 // that a held chip may do
 	log        []*vasicv1.RecordResponse
 	status     func(*vasicv1.GetStatusResponse)
 }
@@ -86,11 +88,11 @@ func (s *toy) chip() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !s.stopped {
-		if len(s.queue) == 0 || s.paused && s.steps == 0 {
+		if len(s.queue) == 0 || !s.may() {
 			s.wake.Wait()
 			continue
 		}
-		if s.paused {
+		if s.paused && s.steps > 0 {
 			s.steps--
 		}
 		r := s.queue[0]
@@ -103,6 +105,14 @@ func (s *toy) chip() {
 		}
 		s.wake.Broadcast()
 	}
+}
+
+// may reports whether the chip may do something. Called with mu held.
+func (s *toy) may() bool {
+	if s.held {
+		return s.programmed < s.until
+	}
+	return !s.paused || s.steps > 0
 }
 
 // publish appends an event. Called with mu held.
@@ -119,7 +129,7 @@ func (s *toy) note(method string, m message) *vasicv1.RecordedCall {
 	if _, err := m.MarshalToSizedBufferVT(b); err != nil {
 		panic(err)
 	}
-	c := &vasicv1.RecordedCall{Method: method, Request: b, Revision: s.revision, Programmed: s.programmed, UnixNanos: time.Now().UnixNano()}
+	c := &vasicv1.RecordedCall{Method: method, Request: b, Revision: s.revision, Programmed: s.programmed, Position: s.programmed, UnixNanos: time.Now().UnixNano()}
 	s.log = append(s.log, &vasicv1.RecordResponse{Call: c})
 	s.wake.Broadcast()
 	return c
@@ -149,7 +159,7 @@ func (s *toy) apply(op *vasicv1.RouteOperation) bool {
 
 // room waits until n operations fit. Called with mu held.
 func (s *toy) room(n int) {
-	for len(s.queue)+n > s.capacity && !s.stopped {
+	for len(s.queue)+n > s.capacity && !s.stopped && !s.held {
 		s.wake.Wait()
 	}
 }
@@ -224,7 +234,7 @@ func (s *toy) GetStatus(context.Context, *vasicv1.GetStatusRequest) (*vasicv1.Ge
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &vasicv1.GetStatusResponse{
-		Profile: s.profile, Seed: s.seed, Revision: s.revision, Programmed: s.programmed, Paused: s.paused,
+		Profile: s.profile, Seed: s.seed, Revision: s.revision, Programmed: s.programmed, Position: s.programmed, Paused: s.paused || s.held,
 		QueueLength: uint64(len(s.queue)), QueueCapacity: uint64(s.capacity),
 	}
 	if s.status != nil {
@@ -237,7 +247,11 @@ func (s *toy) Pause(_ context.Context, req *vasicv1.PauseRequest) (*vasicv1.Paus
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(vasicv1.SwitchService_Pause_FullMethodName, req)
-	s.paused = true
+	if req.Hold {
+		s.held = true
+	} else {
+		s.paused = true
+	}
 	return &vasicv1.PauseResponse{}, nil
 }
 
@@ -245,7 +259,10 @@ func (s *toy) Resume(_ context.Context, req *vasicv1.ResumeRequest) (*vasicv1.Re
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note(vasicv1.SwitchService_Resume_FullMethodName, req)
-	s.paused, s.steps = false, 0
+	if !req.KeepPause {
+		s.paused, s.steps = false, 0
+	}
+	s.held = s.held && req.KeepHold
 	s.wake.Broadcast()
 	return &vasicv1.ResumeResponse{}, nil
 }
@@ -253,14 +270,23 @@ func (s *toy) Resume(_ context.Context, req *vasicv1.ResumeRequest) (*vasicv1.Re
 func (s *toy) Step(_ context.Context, req *vasicv1.StepRequest) (*vasicv1.StepResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if req.UntilPosition > 0 {
+		for s.until = req.UntilPosition; s.programmed < s.until && len(s.queue) > 0 && !s.stopped; {
+			s.wake.Broadcast()
+			s.wake.Wait()
+		}
+		s.until = 0
+		return &vasicv1.StepResponse{Position: s.programmed}, nil
+	}
+	call := s.note(vasicv1.SwitchService_Step_FullMethodName, req)
 	if !s.paused {
+		call.Code = int32(codes.FailedPrecondition)
 		return nil, status.Error(codes.FailedPrecondition, "not paused")
 	}
-	s.note(vasicv1.SwitchService_Step_FullMethodName, req)
 	before := s.programmed
 	s.steps = min(req.Operations, uint32(len(s.queue)))
 	s.wake.Broadcast()
-	for s.steps > 0 && !s.stopped {
+	for s.steps > 0 && !s.stopped && !s.held {
 		s.wake.Wait()
 	}
 	return &vasicv1.StepResponse{Done: uint32(s.programmed - before), QueueLength: uint64(len(s.queue))}, nil
@@ -276,7 +302,8 @@ func (s *toy) Record(_ *vasicv1.RecordRequest, stream vasicv1.RecordService_Reco
 	s.mu.Lock()
 	at := len(s.log)
 	m := &vasicv1.RecordResponse{Started: &vasicv1.RecordingStarted{
-		Version: "1", Profile: s.profile, Seed: s.seed, Revision: s.revision, Programmed: s.programmed, UnixNanos: time.Now().UnixNano(),
+		Version: "1", Profile: s.profile, Seed: s.seed, Revision: s.revision, Programmed: s.programmed, Position: s.programmed, UnixNanos: time.Now().UnixNano(),
+		Paused: s.paused,
 	}}
 	for {
 		s.mu.Unlock()
@@ -291,9 +318,21 @@ func (s *toy) Record(_ *vasicv1.RecordRequest, stream vasicv1.RecordService_Reco
 			s.mu.Unlock()
 			return nil
 		}
+		if m.GetEnded() != nil {
+			s.mu.Unlock()
+			return nil
+		}
 		m = proto.CloneOf(s.log[at]) // a call may get refusals while it is sent
 		at++
 	}
+}
+
+func (s *toy) EndRecording(context.Context, *vasicv1.EndRecordingRequest) (*vasicv1.EndRecordingResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = append(s.log, &vasicv1.RecordResponse{Ended: &vasicv1.RecordingEnded{Revision: s.revision, Position: s.programmed, Programmed: s.programmed}})
+	s.wake.Broadcast()
+	return &vasicv1.EndRecordingResponse{}, nil
 }
 
 // add is a request for one route.

@@ -74,15 +74,14 @@ func (w *Writer) Write(m *vasicv1.RecordResponse) error {
 		w.frame(frameEvent, e)
 		w.events++
 	}
+	if e := m.GetEnded(); e != nil {
+		w.frame(frameEnded, e)
+	}
 	return w.err
 }
 
-// Close ends the recording. status is the switch at that moment, or nil if the recording was cut short. The writer below is
-// not closed.
-func (w *Writer) Close(status *vasicv1.GetStatusResponse) error {
-	if w.begun && status != nil {
-		w.frame(frameEnded, status)
-	}
+// Close hands over everything. The writer below is not closed. A recording without `ended` was cut short.
+func (w *Writer) Close() error {
 	w.keep(w.out.Flush())
 	if w.zip != nil && w.begun {
 		w.keep(w.zip.Close())

@@ -26,6 +26,8 @@ type operation struct {
 	neighbor *neighbor
 	usable   bool
 
+	forgotten bool // software does not use the neighbor any more
+
 	object *object // which is what hops say now, or gone
 	hops   []hop
 	gone   bool
@@ -66,6 +68,7 @@ type chip struct {
 	failDelete bool      // fail_route_delete
 	usable     map[*link]bool
 	valid      map[*neighbor]bool
+	forgotten  map[*neighbor]bool
 	objects    map[*object]*hardObject
 	queue      []operation
 	entries    map[key]*entry
@@ -75,7 +78,7 @@ type chip struct {
 
 func newChip(profile string, sizes [2]uint64) chip {
 	return chip{
-		netdevsim: profile == "netdevsim", sizes: sizes, nextSizes: sizes, usable: make(map[*link]bool), valid: make(map[*neighbor]bool), objects: make(map[*object]*hardObject), entries: make(map[key]*entry),
+		netdevsim: profile == "netdevsim", sizes: sizes, nextSizes: sizes, usable: make(map[*link]bool), valid: make(map[*neighbor]bool), forgotten: make(map[*neighbor]bool), objects: make(map[*object]*hardObject), entries: make(map[key]*entry),
 		failed: make(map[key]bool), failures: make(map[key]*failure),
 	}
 }
@@ -135,6 +138,9 @@ func (m *Model) Step(n int) (done int) {
 		switch {
 		case op.link != nil:
 			m.chip.usable[op.link] = op.usable
+			m.chip.loseForgotten(op.link)
+		case op.forgotten:
+			m.chip.forget(op.neighbor)
 		case op.neighbor != nil:
 			m.chip.valid[op.neighbor] = op.usable
 		case op.object != nil:

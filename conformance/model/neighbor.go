@@ -95,11 +95,12 @@ func (m *Model) setNeighbor(n *neighbor, state string) {
 	}
 }
 
-// forgetNeighbors forgets those that no route uses and nobody made an entry for.
+// forgetNeighbors forgets those that no route uses and nobody made an entry for. Hardware may have entries that use them all the same.
 func (m *Model) forgetNeighbors() {
 	for _, n := range slices.Clone(m.neighbors) {
 		if !n.entry && !m.used(n) {
-			m.setNeighbor(n, NeighborNone)
+			m.chip.queue = append(m.chip.queue, operation{neighbor: n, forgotten: true})
+			n.state = NeighborNone
 			m.neighbors = slices.DeleteFunc(m.neighbors, func(o *neighbor) bool { return o == n })
 		}
 	}
@@ -191,6 +192,21 @@ func (m *Model) forwardsTo(n *neighbor) bool {
 		}
 	}
 	return false
+}
+
+// forget keeps a neighbour as it is until its link cannot be used.
+func (c *chip) forget(n *neighbor) {
+	c.forgotten[n] = true
+	c.loseForgotten(n.link)
+}
+
+// loseForgotten makes the neighbours that software has forgotten invalid if their link cannot be used.
+func (c *chip) loseForgotten(l *link) {
+	for n := range c.forgotten {
+		if n.link == l && !c.usable[l] {
+			c.valid[n] = false
+		}
+	}
 }
 
 // canUse reports whether hardware can send packets to a next hop (9.5, 9.6).

@@ -102,7 +102,10 @@ type HardwareEntry struct {
 	// Route.generation that it was made from.
 	Generation uint64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
 	// Number of its next-hop group in the chip; 0: none.
-	Group         uint32 `protobuf:"varint,6,opt,name=group,proto3" json:"group,omitempty"`
+	Group uint32 `protobuf:"varint,6,opt,name=group,proto3" json:"group,omitempty"`
+	// With "forward", of a resilient group: slots whose next hop cannot be used. Packets hashed to those are sent to the CPU, as the flags of the buckets say (ListBuckets). As the route
+	// carries rt_offload while any slot forwards, the verdict is by those that do, and does not call this a difference.
+	TrappedSlots  uint32 `protobuf:"varint,7,opt,name=trapped_slots,json=trappedSlots,proto3" json:"trapped_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,6 +178,13 @@ func (x *HardwareEntry) GetGeneration() uint64 {
 func (x *HardwareEntry) GetGroup() uint32 {
 	if x != nil {
 		return x.Group
+	}
+	return 0
+}
+
+func (x *HardwareEntry) GetTrappedSlots() uint32 {
+	if x != nil {
+		return x.TrappedSlots
 	}
 	return 0
 }
@@ -576,7 +586,7 @@ var File_vasic_v1_audit_service_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_audit_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1cvasic/v1/audit_service.proto\x12\bvasic.v1\x1a\x14vasic/v1/route.proto\"\xbb\x01\n" +
+	"\x1cvasic/v1/audit_service.proto\x12\bvasic.v1\x1a\x14vasic/v1/route.proto\"\xe0\x01\n" +
 	"\rHardwareEntry\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05table\x18\x02 \x01(\rR\x05table\x12\x16\n" +
@@ -585,7 +595,8 @@ const file_vasic_v1_audit_service_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x05 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
-	"\x05group\x18\x06 \x01(\rR\x05group\"\xb5\x01\n" +
+	"\x05group\x18\x06 \x01(\rR\x05group\x12#\n" +
+	"\rtrapped_slots\x18\a \x01(\rR\ftrappedSlots\"\xb5\x01\n" +
 	"\n" +
 	"Comparison\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12+\n" +

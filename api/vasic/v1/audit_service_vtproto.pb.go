@@ -49,6 +49,11 @@ func (m *HardwareEntry) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.TrappedSlots != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.TrappedSlots))
+		i--
+		dAtA[i] = 0x38
+	}
 	if m.Group != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Group))
 		i--
@@ -470,6 +475,9 @@ func (m *HardwareEntry) SizeVT() (n int) {
 	if m.Group != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Group))
 	}
+	if m.TrappedSlots != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.TrappedSlots))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -791,6 +799,25 @@ func (m *HardwareEntry) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Group |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TrappedSlots", wireType)
+			}
+			m.TrappedSlots = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TrappedSlots |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1840,6 +1867,25 @@ func (m *HardwareEntry) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Group |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TrappedSlots", wireType)
+			}
+			m.TrappedSlots = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TrappedSlots |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -379,6 +379,98 @@ func (x *ReplaceNeighborResponse) GetNeighbor() *Neighbor {
 	return nil
 }
 
+// ResolveNeighborRequest names a gateway.
+type ResolveNeighborRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address. Required.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// Name of the link. Required.
+	Device        string `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveNeighborRequest) Reset() {
+	*x = ResolveNeighborRequest{}
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveNeighborRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveNeighborRequest) ProtoMessage() {}
+
+func (x *ResolveNeighborRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveNeighborRequest.ProtoReflect.Descriptor instead.
+func (*ResolveNeighborRequest) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ResolveNeighborRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *ResolveNeighborRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+// ResolveNeighborResponse is empty.
+type ResolveNeighborResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveNeighborResponse) Reset() {
+	*x = ResolveNeighborResponse{}
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveNeighborResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveNeighborResponse) ProtoMessage() {}
+
+func (x *ResolveNeighborResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveNeighborResponse.ProtoReflect.Descriptor instead.
+func (*ResolveNeighborResponse) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{6}
+}
+
 // DeleteNeighborRequest names the entry.
 type DeleteNeighborRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -392,7 +484,7 @@ type DeleteNeighborRequest struct {
 
 func (x *DeleteNeighborRequest) Reset() {
 	*x = DeleteNeighborRequest{}
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[5]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -404,7 +496,7 @@ func (x *DeleteNeighborRequest) String() string {
 func (*DeleteNeighborRequest) ProtoMessage() {}
 
 func (x *DeleteNeighborRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[5]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -417,7 +509,7 @@ func (x *DeleteNeighborRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNeighborRequest.ProtoReflect.Descriptor instead.
 func (*DeleteNeighborRequest) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{5}
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeleteNeighborRequest) GetAddress() string {
@@ -443,7 +535,7 @@ type DeleteNeighborResponse struct {
 
 func (x *DeleteNeighborResponse) Reset() {
 	*x = DeleteNeighborResponse{}
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[6]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -455,7 +547,7 @@ func (x *DeleteNeighborResponse) String() string {
 func (*DeleteNeighborResponse) ProtoMessage() {}
 
 func (x *DeleteNeighborResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[6]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -468,7 +560,7 @@ func (x *DeleteNeighborResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteNeighborResponse.ProtoReflect.Descriptor instead.
 func (*DeleteNeighborResponse) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{6}
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{8}
 }
 
 // ListNeighborsRequest selects entries.
@@ -484,7 +576,7 @@ type ListNeighborsRequest struct {
 
 func (x *ListNeighborsRequest) Reset() {
 	*x = ListNeighborsRequest{}
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[7]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +588,7 @@ func (x *ListNeighborsRequest) String() string {
 func (*ListNeighborsRequest) ProtoMessage() {}
 
 func (x *ListNeighborsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[7]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +601,7 @@ func (x *ListNeighborsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNeighborsRequest.ProtoReflect.Descriptor instead.
 func (*ListNeighborsRequest) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{7}
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListNeighborsRequest) GetFamily() Family {
@@ -537,7 +629,7 @@ type ListNeighborsResponse struct {
 
 func (x *ListNeighborsResponse) Reset() {
 	*x = ListNeighborsResponse{}
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[8]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +641,7 @@ func (x *ListNeighborsResponse) String() string {
 func (*ListNeighborsResponse) ProtoMessage() {}
 
 func (x *ListNeighborsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[8]
+	mi := &file_vasic_v1_neighbor_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +654,7 @@ func (x *ListNeighborsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNeighborsResponse.ProtoReflect.Descriptor instead.
 func (*ListNeighborsResponse) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{8}
+	return file_vasic_v1_neighbor_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListNeighborsResponse) GetNeighbors() []*Neighbor {
@@ -591,7 +683,11 @@ const file_vasic_v1_neighbor_service_proto_rawDesc = "" +
 	"\x16ReplaceNeighborRequest\x12.\n" +
 	"\bneighbor\x18\x01 \x01(\v2\x12.vasic.v1.NeighborR\bneighbor\"I\n" +
 	"\x17ReplaceNeighborResponse\x12.\n" +
-	"\bneighbor\x18\x01 \x01(\v2\x12.vasic.v1.NeighborR\bneighbor\"I\n" +
+	"\bneighbor\x18\x01 \x01(\v2\x12.vasic.v1.NeighborR\bneighbor\"J\n" +
+	"\x16ResolveNeighborRequest\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\tR\x06device\"\x19\n" +
+	"\x17ResolveNeighborResponse\"I\n" +
 	"\x15DeleteNeighborRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x16\n" +
 	"\x06device\x18\x02 \x01(\tR\x06device\"\x18\n" +
@@ -611,11 +707,12 @@ const file_vasic_v1_neighbor_service_proto_rawDesc = "" +
 	"\x15NEIGHBOR_STATE_FAILED\x10\x06\x12\x18\n" +
 	"\x14NEIGHBOR_STATE_NOARP\x10\a\x12\x1c\n" +
 	"\x18NEIGHBOR_STATE_PERMANENT\x10\b\x12\x17\n" +
-	"\x13NEIGHBOR_STATE_NONE\x10\t2\xe7\x02\n" +
+	"\x13NEIGHBOR_STATE_NONE\x10\t2\xbf\x03\n" +
 	"\x0fNeighborService\x12S\n" +
 	"\x0eCreateNeighbor\x12\x1f.vasic.v1.CreateNeighborRequest\x1a .vasic.v1.CreateNeighborResponse\x12V\n" +
 	"\x0fReplaceNeighbor\x12 .vasic.v1.ReplaceNeighborRequest\x1a!.vasic.v1.ReplaceNeighborResponse\x12S\n" +
-	"\x0eDeleteNeighbor\x12\x1f.vasic.v1.DeleteNeighborRequest\x1a .vasic.v1.DeleteNeighborResponse\x12R\n" +
+	"\x0eDeleteNeighbor\x12\x1f.vasic.v1.DeleteNeighborRequest\x1a .vasic.v1.DeleteNeighborResponse\x12V\n" +
+	"\x0fResolveNeighbor\x12 .vasic.v1.ResolveNeighborRequest\x1a!.vasic.v1.ResolveNeighborResponse\x12R\n" +
 	"\rListNeighbors\x12\x1e.vasic.v1.ListNeighborsRequest\x1a\x1f.vasic.v1.ListNeighborsResponse0\x01B5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
 
 var (
@@ -631,7 +728,7 @@ func file_vasic_v1_neighbor_service_proto_rawDescGZIP() []byte {
 }
 
 var file_vasic_v1_neighbor_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_vasic_v1_neighbor_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_vasic_v1_neighbor_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_vasic_v1_neighbor_service_proto_goTypes = []any{
 	(NeighborState)(0),              // 0: vasic.v1.NeighborState
 	(*Neighbor)(nil),                // 1: vasic.v1.Neighbor
@@ -639,11 +736,13 @@ var file_vasic_v1_neighbor_service_proto_goTypes = []any{
 	(*CreateNeighborResponse)(nil),  // 3: vasic.v1.CreateNeighborResponse
 	(*ReplaceNeighborRequest)(nil),  // 4: vasic.v1.ReplaceNeighborRequest
 	(*ReplaceNeighborResponse)(nil), // 5: vasic.v1.ReplaceNeighborResponse
-	(*DeleteNeighborRequest)(nil),   // 6: vasic.v1.DeleteNeighborRequest
-	(*DeleteNeighborResponse)(nil),  // 7: vasic.v1.DeleteNeighborResponse
-	(*ListNeighborsRequest)(nil),    // 8: vasic.v1.ListNeighborsRequest
-	(*ListNeighborsResponse)(nil),   // 9: vasic.v1.ListNeighborsResponse
-	(Family)(0),                     // 10: vasic.v1.Family
+	(*ResolveNeighborRequest)(nil),  // 6: vasic.v1.ResolveNeighborRequest
+	(*ResolveNeighborResponse)(nil), // 7: vasic.v1.ResolveNeighborResponse
+	(*DeleteNeighborRequest)(nil),   // 8: vasic.v1.DeleteNeighborRequest
+	(*DeleteNeighborResponse)(nil),  // 9: vasic.v1.DeleteNeighborResponse
+	(*ListNeighborsRequest)(nil),    // 10: vasic.v1.ListNeighborsRequest
+	(*ListNeighborsResponse)(nil),   // 11: vasic.v1.ListNeighborsResponse
+	(Family)(0),                     // 12: vasic.v1.Family
 }
 var file_vasic_v1_neighbor_service_proto_depIdxs = []int32{
 	0,  // 0: vasic.v1.Neighbor.state:type_name -> vasic.v1.NeighborState
@@ -651,18 +750,20 @@ var file_vasic_v1_neighbor_service_proto_depIdxs = []int32{
 	1,  // 2: vasic.v1.CreateNeighborResponse.neighbor:type_name -> vasic.v1.Neighbor
 	1,  // 3: vasic.v1.ReplaceNeighborRequest.neighbor:type_name -> vasic.v1.Neighbor
 	1,  // 4: vasic.v1.ReplaceNeighborResponse.neighbor:type_name -> vasic.v1.Neighbor
-	10, // 5: vasic.v1.ListNeighborsRequest.family:type_name -> vasic.v1.Family
+	12, // 5: vasic.v1.ListNeighborsRequest.family:type_name -> vasic.v1.Family
 	1,  // 6: vasic.v1.ListNeighborsResponse.neighbors:type_name -> vasic.v1.Neighbor
 	2,  // 7: vasic.v1.NeighborService.CreateNeighbor:input_type -> vasic.v1.CreateNeighborRequest
 	4,  // 8: vasic.v1.NeighborService.ReplaceNeighbor:input_type -> vasic.v1.ReplaceNeighborRequest
-	6,  // 9: vasic.v1.NeighborService.DeleteNeighbor:input_type -> vasic.v1.DeleteNeighborRequest
-	8,  // 10: vasic.v1.NeighborService.ListNeighbors:input_type -> vasic.v1.ListNeighborsRequest
-	3,  // 11: vasic.v1.NeighborService.CreateNeighbor:output_type -> vasic.v1.CreateNeighborResponse
-	5,  // 12: vasic.v1.NeighborService.ReplaceNeighbor:output_type -> vasic.v1.ReplaceNeighborResponse
-	7,  // 13: vasic.v1.NeighborService.DeleteNeighbor:output_type -> vasic.v1.DeleteNeighborResponse
-	9,  // 14: vasic.v1.NeighborService.ListNeighbors:output_type -> vasic.v1.ListNeighborsResponse
-	11, // [11:15] is the sub-list for method output_type
-	7,  // [7:11] is the sub-list for method input_type
+	8,  // 9: vasic.v1.NeighborService.DeleteNeighbor:input_type -> vasic.v1.DeleteNeighborRequest
+	6,  // 10: vasic.v1.NeighborService.ResolveNeighbor:input_type -> vasic.v1.ResolveNeighborRequest
+	10, // 11: vasic.v1.NeighborService.ListNeighbors:input_type -> vasic.v1.ListNeighborsRequest
+	3,  // 12: vasic.v1.NeighborService.CreateNeighbor:output_type -> vasic.v1.CreateNeighborResponse
+	5,  // 13: vasic.v1.NeighborService.ReplaceNeighbor:output_type -> vasic.v1.ReplaceNeighborResponse
+	9,  // 14: vasic.v1.NeighborService.DeleteNeighbor:output_type -> vasic.v1.DeleteNeighborResponse
+	7,  // 15: vasic.v1.NeighborService.ResolveNeighbor:output_type -> vasic.v1.ResolveNeighborResponse
+	11, // 16: vasic.v1.NeighborService.ListNeighbors:output_type -> vasic.v1.ListNeighborsResponse
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -680,7 +781,7 @@ func file_vasic_v1_neighbor_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vasic_v1_neighbor_service_proto_rawDesc), len(file_vasic_v1_neighbor_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

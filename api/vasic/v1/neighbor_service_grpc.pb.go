@@ -24,6 +24,7 @@ const (
 	NeighborService_CreateNeighbor_FullMethodName  = "/vasic.v1.NeighborService/CreateNeighbor"
 	NeighborService_ReplaceNeighbor_FullMethodName = "/vasic.v1.NeighborService/ReplaceNeighbor"
 	NeighborService_DeleteNeighbor_FullMethodName  = "/vasic.v1.NeighborService/DeleteNeighbor"
+	NeighborService_ResolveNeighbor_FullMethodName = "/vasic.v1.NeighborService/ResolveNeighbor"
 	NeighborService_ListNeighbors_FullMethodName   = "/vasic.v1.NeighborService/ListNeighbors"
 )
 
@@ -43,6 +44,9 @@ type NeighborServiceClient interface {
 	ReplaceNeighbor(ctx context.Context, in *ReplaceNeighborRequest, opts ...grpc.CallOption) (*ReplaceNeighborResponse, error)
 	// DeleteNeighbor removes an entry. With AUTO the gateway of a route is then resolved anew. Codes: NOT_FOUND (NEIGHBOR_NOT_FOUND, LINK_NOT_FOUND).
 	DeleteNeighbor(ctx context.Context, in *DeleteNeighborRequest, opts ...grpc.CallOption) (*DeleteNeighborResponse, error)
+	// ResolveNeighbor is the answer of a gateway that is being resolved (INCOMPLETE, without an entry): it is REACHABLE now and not after neighbor_resolution_delay.
+	// Codes: NOT_FOUND (NEIGHBOR_NOT_FOUND where nothing is being resolved, LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
+	ResolveNeighbor(ctx context.Context, in *ResolveNeighborRequest, opts ...grpc.CallOption) (*ResolveNeighborResponse, error)
 	// ListNeighbors reads all entries, by link index and address, those that resolved by themselves included. Codes: NOT_FOUND (LINK_NOT_FOUND).
 	ListNeighbors(ctx context.Context, in *ListNeighborsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListNeighborsResponse], error)
 }
@@ -85,6 +89,16 @@ func (c *neighborServiceClient) DeleteNeighbor(ctx context.Context, in *DeleteNe
 	return out, nil
 }
 
+func (c *neighborServiceClient) ResolveNeighbor(ctx context.Context, in *ResolveNeighborRequest, opts ...grpc.CallOption) (*ResolveNeighborResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveNeighborResponse)
+	err := c.cc.Invoke(ctx, NeighborService_ResolveNeighbor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *neighborServiceClient) ListNeighbors(ctx context.Context, in *ListNeighborsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ListNeighborsResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &NeighborService_ServiceDesc.Streams[0], NeighborService_ListNeighbors_FullMethodName, cOpts...)
@@ -120,6 +134,9 @@ type NeighborServiceServer interface {
 	ReplaceNeighbor(context.Context, *ReplaceNeighborRequest) (*ReplaceNeighborResponse, error)
 	// DeleteNeighbor removes an entry. With AUTO the gateway of a route is then resolved anew. Codes: NOT_FOUND (NEIGHBOR_NOT_FOUND, LINK_NOT_FOUND).
 	DeleteNeighbor(context.Context, *DeleteNeighborRequest) (*DeleteNeighborResponse, error)
+	// ResolveNeighbor is the answer of a gateway that is being resolved (INCOMPLETE, without an entry): it is REACHABLE now and not after neighbor_resolution_delay.
+	// Codes: NOT_FOUND (NEIGHBOR_NOT_FOUND where nothing is being resolved, LINK_NOT_FOUND), INVALID_ARGUMENT (MALFORMED).
+	ResolveNeighbor(context.Context, *ResolveNeighborRequest) (*ResolveNeighborResponse, error)
 	// ListNeighbors reads all entries, by link index and address, those that resolved by themselves included. Codes: NOT_FOUND (LINK_NOT_FOUND).
 	ListNeighbors(*ListNeighborsRequest, grpc.ServerStreamingServer[ListNeighborsResponse]) error
 	mustEmbedUnimplementedNeighborServiceServer()
@@ -140,6 +157,9 @@ func (UnimplementedNeighborServiceServer) ReplaceNeighbor(context.Context, *Repl
 }
 func (UnimplementedNeighborServiceServer) DeleteNeighbor(context.Context, *DeleteNeighborRequest) (*DeleteNeighborResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteNeighbor not implemented")
+}
+func (UnimplementedNeighborServiceServer) ResolveNeighbor(context.Context, *ResolveNeighborRequest) (*ResolveNeighborResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveNeighbor not implemented")
 }
 func (UnimplementedNeighborServiceServer) ListNeighbors(*ListNeighborsRequest, grpc.ServerStreamingServer[ListNeighborsResponse]) error {
 	return status.Error(codes.Unimplemented, "method ListNeighbors not implemented")
@@ -219,6 +239,24 @@ func _NeighborService_DeleteNeighbor_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _NeighborService_ResolveNeighbor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveNeighborRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(NeighborServiceServer).ResolveNeighbor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: NeighborService_ResolveNeighbor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(NeighborServiceServer).ResolveNeighbor(ctx, req.(*ResolveNeighborRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _NeighborService_ListNeighbors_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(ListNeighborsRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -248,6 +286,10 @@ var NeighborService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteNeighbor",
 			Handler:    _NeighborService_DeleteNeighbor_Handler,
+		},
+		{
+			MethodName: "ResolveNeighbor",
+			Handler:    _NeighborService_ResolveNeighbor_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

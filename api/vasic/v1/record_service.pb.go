@@ -76,7 +76,13 @@ type RecordingStarted struct {
 	// Operations that hardware had carried out at this moment.
 	Programmed uint64 `protobuf:"varint,6,opt,name=programmed,proto3" json:"programmed,omitempty"`
 	// When, in nanoseconds since 1970 UTC by the switch's clock.
-	UnixNanos     int64 `protobuf:"varint,7,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
+	UnixNanos int64 `protobuf:"varint,7,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
+	// Position of the programming goroutine at this moment: how many things it had done, operations and all else that can have an effect.
+	Position uint64 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`
+	// Number of the recording, for EndRecording.
+	Recording uint64 `protobuf:"varint,9,opt,name=recording,proto3" json:"recording,omitempty"`
+	// The programming goroutine was paused.
+	Paused        bool `protobuf:"varint,10,opt,name=paused,proto3" json:"paused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +166,192 @@ func (x *RecordingStarted) GetUnixNanos() int64 {
 	return 0
 }
 
+func (x *RecordingStarted) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *RecordingStarted) GetRecording() uint64 {
+	if x != nil {
+		return x.Recording
+	}
+	return 0
+}
+
+func (x *RecordingStarted) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+// RecordingEnded is the switch at the end of a recording.
+type RecordingEnded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest revision.
+	Revision uint64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Position of the programming goroutine.
+	Position uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	// Operations that hardware had carried out.
+	Programmed uint64 `protobuf:"varint,3,opt,name=programmed,proto3" json:"programmed,omitempty"`
+	// Operations accepted but not settled by hardware.
+	QueueLength uint64 `protobuf:"varint,4,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
+	// When, in nanoseconds since 1970 UTC by the switch's clock.
+	UnixNanos     int64 `protobuf:"varint,5,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordingEnded) Reset() {
+	*x = RecordingEnded{}
+	mi := &file_vasic_v1_record_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordingEnded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordingEnded) ProtoMessage() {}
+
+func (x *RecordingEnded) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_record_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordingEnded.ProtoReflect.Descriptor instead.
+func (*RecordingEnded) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RecordingEnded) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RecordingEnded) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *RecordingEnded) GetProgrammed() uint64 {
+	if x != nil {
+		return x.Programmed
+	}
+	return 0
+}
+
+func (x *RecordingEnded) GetQueueLength() uint64 {
+	if x != nil {
+		return x.QueueLength
+	}
+	return 0
+}
+
+func (x *RecordingEnded) GetUnixNanos() int64 {
+	if x != nil {
+		return x.UnixNanos
+	}
+	return 0
+}
+
+// EndRecordingRequest says which one.
+type EndRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RecordingStarted.recording.
+	Recording     uint64 `protobuf:"varint,1,opt,name=recording,proto3" json:"recording,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndRecordingRequest) Reset() {
+	*x = EndRecordingRequest{}
+	mi := &file_vasic_v1_record_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndRecordingRequest) ProtoMessage() {}
+
+func (x *EndRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_record_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndRecordingRequest.ProtoReflect.Descriptor instead.
+func (*EndRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *EndRecordingRequest) GetRecording() uint64 {
+	if x != nil {
+		return x.Recording
+	}
+	return 0
+}
+
+// EndRecordingResponse is empty.
+type EndRecordingResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndRecordingResponse) Reset() {
+	*x = EndRecordingResponse{}
+	mi := &file_vasic_v1_record_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndRecordingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndRecordingResponse) ProtoMessage() {}
+
+func (x *EndRecordingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_vasic_v1_record_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndRecordingResponse.ProtoReflect.Descriptor instead.
+func (*EndRecordingResponse) Descriptor() ([]byte, []int) {
+	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{4}
+}
+
 // RecordedCall is one call that changes the switch; of a ModifyRoutes stream one message.
 type RecordedCall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -167,7 +359,7 @@ type RecordedCall struct {
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
 	// The request message in wire format.
 	Request []byte `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
-	// gRPC code of its end; of a ModifyRoutes message 0.
+	// gRPC code of its end; of a ModifyRoutes message 0; CANCELLED for one that was still waiting when the recording ended.
 	Code int32 `protobuf:"varint,3,opt,name=code,proto3" json:"code,omitempty"`
 	// Number of the stream, for ModifyRoutes: messages of one stream have one number.
 	Stream uint64 `protobuf:"varint,4,opt,name=stream,proto3" json:"stream,omitempty"`
@@ -178,14 +370,16 @@ type RecordedCall struct {
 	// When, in nanoseconds since 1970 UTC by the switch's clock.
 	UnixNanos int64 `protobuf:"varint,7,opt,name=unix_nanos,json=unixNanos,proto3" json:"unix_nanos,omitempty"`
 	// Answers of a ModifyRoutes message that refused an operation, by index in the message.
-	Refused       []uint32 `protobuf:"varint,8,rep,packed,name=refused,proto3" json:"refused,omitempty"`
+	Refused []uint32 `protobuf:"varint,8,rep,packed,name=refused,proto3" json:"refused,omitempty"`
+	// Position of the programming goroutine when it took effect.
+	Position      uint64 `protobuf:"varint,9,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordedCall) Reset() {
 	*x = RecordedCall{}
-	mi := &file_vasic_v1_record_service_proto_msgTypes[2]
+	mi := &file_vasic_v1_record_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -197,7 +391,7 @@ func (x *RecordedCall) String() string {
 func (*RecordedCall) ProtoMessage() {}
 
 func (x *RecordedCall) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_record_service_proto_msgTypes[2]
+	mi := &file_vasic_v1_record_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -210,7 +404,7 @@ func (x *RecordedCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedCall.ProtoReflect.Descriptor instead.
 func (*RecordedCall) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{2}
+	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RecordedCall) GetMethod() string {
@@ -269,6 +463,13 @@ func (x *RecordedCall) GetRefused() []uint32 {
 	return nil
 }
 
+func (x *RecordedCall) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // RecordResponse is an envelope: exactly one of its fields is set.
 type RecordResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -277,14 +478,16 @@ type RecordResponse struct {
 	// A call.
 	Call *RecordedCall `protobuf:"bytes,2,opt,name=call,proto3" json:"call,omitempty"`
 	// Events, as a watch without filter has them, those about next-hop objects included.
-	Events        []*Event `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*Event `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
+	// Last message of a recording that was ended by EndRecording.
+	Ended         *RecordingEnded `protobuf:"bytes,4,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecordResponse) Reset() {
 	*x = RecordResponse{}
-	mi := &file_vasic_v1_record_service_proto_msgTypes[3]
+	mi := &file_vasic_v1_record_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +499,7 @@ func (x *RecordResponse) String() string {
 func (*RecordResponse) ProtoMessage() {}
 
 func (x *RecordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_vasic_v1_record_service_proto_msgTypes[3]
+	mi := &file_vasic_v1_record_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +512,7 @@ func (x *RecordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordResponse.ProtoReflect.Descriptor instead.
 func (*RecordResponse) Descriptor() ([]byte, []int) {
-	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{3}
+	return file_vasic_v1_record_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RecordResponse) GetStarted() *RecordingStarted {
@@ -333,12 +536,19 @@ func (x *RecordResponse) GetEvents() []*Event {
 	return nil
 }
 
+func (x *RecordResponse) GetEnded() *RecordingEnded {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
 var File_vasic_v1_record_service_proto protoreflect.FileDescriptor
 
 const file_vasic_v1_record_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1dvasic/v1/record_service.proto\x12\bvasic.v1\x1a\x1cvasic/v1/watch_service.proto\"\x0f\n" +
-	"\rRecordRequest\"\xcb\x01\n" +
+	"\rRecordRequest\"\x9d\x02\n" +
 	"\x10RecordingStarted\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x12\n" +
@@ -349,7 +559,23 @@ const file_vasic_v1_record_service_proto_rawDesc = "" +
 	"programmed\x18\x06 \x01(\x04R\n" +
 	"programmed\x12\x1d\n" +
 	"\n" +
-	"unix_nanos\x18\a \x01(\x03R\tunixNanos\"\xe1\x01\n" +
+	"unix_nanos\x18\a \x01(\x03R\tunixNanos\x12\x1a\n" +
+	"\bposition\x18\b \x01(\x04R\bposition\x12\x1c\n" +
+	"\trecording\x18\t \x01(\x04R\trecording\x12\x16\n" +
+	"\x06paused\x18\n" +
+	" \x01(\bR\x06paused\"\xaa\x01\n" +
+	"\x0eRecordingEnded\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\x04R\brevision\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x1e\n" +
+	"\n" +
+	"programmed\x18\x03 \x01(\x04R\n" +
+	"programmed\x12!\n" +
+	"\fqueue_length\x18\x04 \x01(\x04R\vqueueLength\x12\x1d\n" +
+	"\n" +
+	"unix_nanos\x18\x05 \x01(\x03R\tunixNanos\"3\n" +
+	"\x13EndRecordingRequest\x12\x1c\n" +
+	"\trecording\x18\x01 \x01(\x04R\trecording\"\x16\n" +
+	"\x14EndRecordingResponse\"\xfd\x01\n" +
 	"\fRecordedCall\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
 	"\arequest\x18\x02 \x01(\fR\arequest\x12\x12\n" +
@@ -361,13 +587,16 @@ const file_vasic_v1_record_service_proto_rawDesc = "" +
 	"programmed\x12\x1d\n" +
 	"\n" +
 	"unix_nanos\x18\a \x01(\x03R\tunixNanos\x12\x18\n" +
-	"\arefused\x18\b \x03(\rR\arefused\"\x9b\x01\n" +
+	"\arefused\x18\b \x03(\rR\arefused\x12\x1a\n" +
+	"\bposition\x18\t \x01(\x04R\bposition\"\xcb\x01\n" +
 	"\x0eRecordResponse\x124\n" +
 	"\astarted\x18\x01 \x01(\v2\x1a.vasic.v1.RecordingStartedR\astarted\x12*\n" +
 	"\x04call\x18\x02 \x01(\v2\x16.vasic.v1.RecordedCallR\x04call\x12'\n" +
-	"\x06events\x18\x03 \x03(\v2\x0f.vasic.v1.EventR\x06events2N\n" +
+	"\x06events\x18\x03 \x03(\v2\x0f.vasic.v1.EventR\x06events\x12.\n" +
+	"\x05ended\x18\x04 \x01(\v2\x18.vasic.v1.RecordingEndedR\x05ended2\x9d\x01\n" +
 	"\rRecordService\x12=\n" +
-	"\x06Record\x12\x17.vasic.v1.RecordRequest\x1a\x18.vasic.v1.RecordResponse0\x01B5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
+	"\x06Record\x12\x17.vasic.v1.RecordRequest\x1a\x18.vasic.v1.RecordResponse0\x01\x12M\n" +
+	"\fEndRecording\x12\x1d.vasic.v1.EndRecordingRequest\x1a\x1e.vasic.v1.EndRecordingResponseB5Z3github.com/vasic-project/vasic/api/vasic/v1;vasicv1b\x06proto3"
 
 var (
 	file_vasic_v1_record_service_proto_rawDescOnce sync.Once
@@ -381,25 +610,31 @@ func file_vasic_v1_record_service_proto_rawDescGZIP() []byte {
 	return file_vasic_v1_record_service_proto_rawDescData
 }
 
-var file_vasic_v1_record_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_vasic_v1_record_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_vasic_v1_record_service_proto_goTypes = []any{
-	(*RecordRequest)(nil),    // 0: vasic.v1.RecordRequest
-	(*RecordingStarted)(nil), // 1: vasic.v1.RecordingStarted
-	(*RecordedCall)(nil),     // 2: vasic.v1.RecordedCall
-	(*RecordResponse)(nil),   // 3: vasic.v1.RecordResponse
-	(*Event)(nil),            // 4: vasic.v1.Event
+	(*RecordRequest)(nil),        // 0: vasic.v1.RecordRequest
+	(*RecordingStarted)(nil),     // 1: vasic.v1.RecordingStarted
+	(*RecordingEnded)(nil),       // 2: vasic.v1.RecordingEnded
+	(*EndRecordingRequest)(nil),  // 3: vasic.v1.EndRecordingRequest
+	(*EndRecordingResponse)(nil), // 4: vasic.v1.EndRecordingResponse
+	(*RecordedCall)(nil),         // 5: vasic.v1.RecordedCall
+	(*RecordResponse)(nil),       // 6: vasic.v1.RecordResponse
+	(*Event)(nil),                // 7: vasic.v1.Event
 }
 var file_vasic_v1_record_service_proto_depIdxs = []int32{
 	1, // 0: vasic.v1.RecordResponse.started:type_name -> vasic.v1.RecordingStarted
-	2, // 1: vasic.v1.RecordResponse.call:type_name -> vasic.v1.RecordedCall
-	4, // 2: vasic.v1.RecordResponse.events:type_name -> vasic.v1.Event
-	0, // 3: vasic.v1.RecordService.Record:input_type -> vasic.v1.RecordRequest
-	3, // 4: vasic.v1.RecordService.Record:output_type -> vasic.v1.RecordResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 1: vasic.v1.RecordResponse.call:type_name -> vasic.v1.RecordedCall
+	7, // 2: vasic.v1.RecordResponse.events:type_name -> vasic.v1.Event
+	2, // 3: vasic.v1.RecordResponse.ended:type_name -> vasic.v1.RecordingEnded
+	0, // 4: vasic.v1.RecordService.Record:input_type -> vasic.v1.RecordRequest
+	3, // 5: vasic.v1.RecordService.EndRecording:input_type -> vasic.v1.EndRecordingRequest
+	6, // 6: vasic.v1.RecordService.Record:output_type -> vasic.v1.RecordResponse
+	4, // 7: vasic.v1.RecordService.EndRecording:output_type -> vasic.v1.EndRecordingResponse
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_vasic_v1_record_service_proto_init() }
@@ -414,7 +649,7 @@ func file_vasic_v1_record_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vasic_v1_record_service_proto_rawDesc), len(file_vasic_v1_record_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,7 +21,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RecordService_Record_FullMethodName = "/vasic.v1.RecordService/Record"
+	RecordService_Record_FullMethodName       = "/vasic.v1.RecordService/Record"
+	RecordService_EndRecording_FullMethodName = "/vasic.v1.RecordService/EndRecording"
 )
 
 // RecordServiceClient is the client API for RecordService service.
@@ -31,9 +32,14 @@ const (
 // RecordService streams every call that changes the switch, and every event, in the order in which they took effect. A recording that begins
 // with a fresh switch can be replayed against another one: with the same seed and profile the same events come of it.
 type RecordServiceClient interface {
-	// Record streams from now on until the client goes away or the switch stops. First comes `started`. A reader that is too slow for the event log ends
+	// Record streams from now on until it is ended, the client goes away or the switch stops. First comes `started`. A reader that is too slow for the event log ends
 	// with OUT_OF_RANGE (REVISION_COMPACTED): nothing is left out silently. Codes: UNAVAILABLE (SHUTTING_DOWN), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+	// While somebody records, hardware does one thing at a time and calls take effect one after the other, so that each call has its position among what hardware
+	// does. What goes by time and by no call is in the recording where it is the resolution of a neighbour (as a call of ResolveNeighbor), and is not where it
+	// is a bucket of a resilient next-hop group that moves when it has been idle for long enough.
 	Record(ctx context.Context, in *RecordRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RecordResponse], error)
+	// EndRecording ends a Record stream: it sends what happened up to this moment, and `ended`. Ending one that has ended changes nothing.
+	EndRecording(ctx context.Context, in *EndRecordingRequest, opts ...grpc.CallOption) (*EndRecordingResponse, error)
 }
 
 type recordServiceClient struct {
@@ -63,6 +69,16 @@ func (c *recordServiceClient) Record(ctx context.Context, in *RecordRequest, opt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RecordService_RecordClient = grpc.ServerStreamingClient[RecordResponse]
 
+func (c *recordServiceClient) EndRecording(ctx context.Context, in *EndRecordingRequest, opts ...grpc.CallOption) (*EndRecordingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndRecordingResponse)
+	err := c.cc.Invoke(ctx, RecordService_EndRecording_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordServiceServer is the server API for RecordService service.
 // All implementations must embed UnimplementedRecordServiceServer
 // for forward compatibility.
@@ -70,9 +86,14 @@ type RecordService_RecordClient = grpc.ServerStreamingClient[RecordResponse]
 // RecordService streams every call that changes the switch, and every event, in the order in which they took effect. A recording that begins
 // with a fresh switch can be replayed against another one: with the same seed and profile the same events come of it.
 type RecordServiceServer interface {
-	// Record streams from now on until the client goes away or the switch stops. First comes `started`. A reader that is too slow for the event log ends
+	// Record streams from now on until it is ended, the client goes away or the switch stops. First comes `started`. A reader that is too slow for the event log ends
 	// with OUT_OF_RANGE (REVISION_COMPACTED): nothing is left out silently. Codes: UNAVAILABLE (SHUTTING_DOWN), RESOURCE_EXHAUSTED (TOO_MANY_WATCHERS).
+	// While somebody records, hardware does one thing at a time and calls take effect one after the other, so that each call has its position among what hardware
+	// does. What goes by time and by no call is in the recording where it is the resolution of a neighbour (as a call of ResolveNeighbor), and is not where it
+	// is a bucket of a resilient next-hop group that moves when it has been idle for long enough.
 	Record(*RecordRequest, grpc.ServerStreamingServer[RecordResponse]) error
+	// EndRecording ends a Record stream: it sends what happened up to this moment, and `ended`. Ending one that has ended changes nothing.
+	EndRecording(context.Context, *EndRecordingRequest) (*EndRecordingResponse, error)
 	mustEmbedUnimplementedRecordServiceServer()
 }
 
@@ -85,6 +106,9 @@ type UnimplementedRecordServiceServer struct{}
 
 func (UnimplementedRecordServiceServer) Record(*RecordRequest, grpc.ServerStreamingServer[RecordResponse]) error {
 	return status.Error(codes.Unimplemented, "method Record not implemented")
+}
+func (UnimplementedRecordServiceServer) EndRecording(context.Context, *EndRecordingRequest) (*EndRecordingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndRecording not implemented")
 }
 func (UnimplementedRecordServiceServer) mustEmbedUnimplementedRecordServiceServer() {}
 func (UnimplementedRecordServiceServer) testEmbeddedByValue()                       {}
@@ -118,13 +142,36 @@ func _RecordService_Record_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type RecordService_RecordServer = grpc.ServerStreamingServer[RecordResponse]
 
+func _RecordService_EndRecording_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndRecordingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordServiceServer).EndRecording(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RecordService_EndRecording_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordServiceServer).EndRecording(ctx, req.(*EndRecordingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RecordService_ServiceDesc is the grpc.ServiceDesc for RecordService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var RecordService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "vasic.v1.RecordService",
 	HandlerType: (*RecordServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "EndRecording",
+			Handler:    _RecordService_EndRecording_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Record",

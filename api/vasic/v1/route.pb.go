@@ -923,11 +923,11 @@ func (x *NextHopGroupMember) GetWeight() uint32 {
 // ResilientParameters belong to a resilient group. Times are in hundredths of a second, as the kernel has them.
 type ResilientParameters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Number of buckets, 1 to 65535, at least one for each member. Absent: the kernel's default, 128, rounded up to the group.
+	// Number of buckets, 1 to 65535, at least one for each member. Absent: 128, or in a replace what the group has; another number is refused there.
 	Buckets *uint32 `protobuf:"varint,1,opt,name=buckets,proto3,oneof" json:"buckets,omitempty"`
-	// How long a bucket without traffic stays before it may move, in centiseconds. Absent: 12000.
+	// How long a bucket without traffic stays before it may move, in centiseconds. Absent: 12000, or in a replace what the group has.
 	IdleTimer *uint32 `protobuf:"varint,2,opt,name=idle_timer,json=idleTimer,proto3,oneof" json:"idle_timer,omitempty"`
-	// How long the group may be out of balance before buckets are moved by force, in centiseconds. Absent: 0, never.
+	// How long the group may be out of balance before buckets are moved by force, in centiseconds. Absent: 0, never, or in a replace what the group has.
 	UnbalancedTimer *uint32 `protobuf:"varint,3,opt,name=unbalanced_timer,json=unbalancedTimer,proto3,oneof" json:"unbalanced_timer,omitempty"`
 	// Output only: how long it has been out of balance, in centiseconds.
 	UnbalancedTime uint64 `protobuf:"varint,4,opt,name=unbalanced_time,json=unbalancedTime,proto3" json:"unbalanced_time,omitempty"`

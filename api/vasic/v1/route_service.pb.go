@@ -115,7 +115,7 @@ const (
 	// Hardware was not asked: the route is behind a better one of its prefix, or changes nothing, or hardware takes no routes because a reload is
 	// under way or has failed (one that succeeds programs what is there), or it refused a delete (setting fail_route_delete). Final.
 	OperationStatus_OPERATION_STATUS_NOT_SELECTED OperationStatus = 7
-	// A later operation replaced or deleted the route before hardware settled it. Final.
+	// A later operation replaced or deleted the route before hardware settled it, or a reload came while a fault rule stalled it or one before it. Final.
 	OperationStatus_OPERATION_STATUS_SUPERSEDED OperationStatus = 8
 )
 
@@ -349,7 +349,7 @@ type OperationResult struct {
 	RouteId uint64 `protobuf:"varint,4,opt,name=route_id,json=routeId,proto3" json:"route_id,omitempty"`
 	// For ACCEPTED: Route.generation of the new route; 0 for a delete.
 	Generation uint64 `protobuf:"varint,5,opt,name=generation,proto3" json:"generation,omitempty"`
-	// For FAILED: why.
+	// For FAILED: why. For TRAPPED: TABLE_FULL where the next-hop group of the route found no room.
 	FailureReason FailureReason `protobuf:"varint,6,opt,name=failure_reason,json=failureReason,proto3,enum=vasic.v1.FailureReason" json:"failure_reason,omitempty"`
 	// For REFUSED: why.
 	Error *OperationError `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`

@@ -575,7 +575,8 @@ type GetStatusResponse struct {
 	OldestRevision uint64 `protobuf:"varint,5,opt,name=oldest_revision,json=oldestRevision,proto3" json:"oldest_revision,omitempty"`
 	// Seed of all chance.
 	Seed uint64 `protobuf:"varint,6,opt,name=seed,proto3" json:"seed,omitempty"`
-	// Operations accepted but not settled by hardware.
+	// Operations on routes and next-hop objects that are accepted and not settled by hardware, and next-hop groups whose routes are to be looked at again. What else waits its turn is
+	// not counted, as changes of links and neighbours; ListQueue shows it.
 	QueueLength uint64 `protobuf:"varint,7,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
 	// queue_length at which clients are held back.
 	QueueCapacity uint64 `protobuf:"varint,8,opt,name=queue_capacity,json=queueCapacity,proto3" json:"queue_capacity,omitempty"`
@@ -597,8 +598,15 @@ type GetStatusResponse struct {
 	WaitingForRoom uint64 `protobuf:"varint,16,opt,name=waiting_for_room,json=waitingForRoom,proto3" json:"waiting_for_room,omitempty"`
 	// Entries that hardware still has although their delete failed; the chip tries again when a fault rule changes or an entry takes their place.
 	UndeletedEntries uint64 `protobuf:"varint,17,opt,name=undeleted_entries,json=undeletedEntries,proto3" json:"undeleted_entries,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// How many things the programming goroutine did since the switch started: operations, changes of links and neighbours, and pieces of what follows from them.
+	Position uint64 `protobuf:"varint,18,opt,name=position,proto3" json:"position,omitempty"`
+	// Next-hop groups that do without some or all of their next hops, as there is no room in "groups", "group-members", "hosts" or "nexthops". Routes of one without any are trapped,
+	// with failure_reason TABLE_FULL.
+	GroupsWithoutRoom uint64 `protobuf:"varint,19,opt,name=groups_without_room,json=groupsWithoutRoom,proto3" json:"groups_without_room,omitempty"`
+	// A fault rule holds what is next, and so all behind it; ListQueue marks it.
+	Stalled       bool `protobuf:"varint,20,opt,name=stalled,proto3" json:"stalled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -748,6 +756,27 @@ func (x *GetStatusResponse) GetUndeletedEntries() uint64 {
 		return x.UndeletedEntries
 	}
 	return 0
+}
+
+func (x *GetStatusResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetGroupsWithoutRoom() uint64 {
+	if x != nil {
+		return x.GroupsWithoutRoom
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetStalled() bool {
+	if x != nil {
+		return x.Stalled
+	}
+	return false
 }
 
 // RouteCount counts the routes of one family. An IPv6 multipath route counts once for each sibling.
@@ -1155,9 +1184,13 @@ func (x *ReloadResponse) GetReplayed() uint64 {
 	return 0
 }
 
-// PauseRequest is empty.
+// PauseRequest says how.
 type PauseRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hold the programming goroutine: until a Resume that ends it, it does nothing but what Step with until_position asks for, not even for a reload, and no
+	// neighbour resolves but by ResolveNeighbor. Other calls of Pause, Step, Resume and Reload are taken note of and answered at once, and requests are not held back
+	// when the queue is full. With the same calls at the same positions hardware then does the same in the same order, which is what a replay needs.
+	Hold          bool `protobuf:"varint,1,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1192,10 +1225,17 @@ func (*PauseRequest) Descriptor() ([]byte, []int) {
 	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{15}
 }
 
+func (x *PauseRequest) GetHold() bool {
+	if x != nil {
+		return x.Hold
+	}
+	return false
+}
+
 // PauseResponse says how much waits.
 type PauseResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Operations in the queue.
+	// As GetStatusResponse.queue_length.
 	QueueLength   uint64 `protobuf:"varint,1,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1242,7 +1282,9 @@ func (x *PauseResponse) GetQueueLength() uint64 {
 type StepRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Operations, 1 to 1000000.
-	Operations    uint32 `protobuf:"varint,1,opt,name=operations,proto3" json:"operations,omitempty"`
+	Operations uint32 `protobuf:"varint,1,opt,name=operations,proto3" json:"operations,omitempty"`
+	// Go on up to this position, see GetStatusResponse.position; not with operations.
+	UntilPosition uint64 `protobuf:"varint,2,opt,name=until_position,json=untilPosition,proto3" json:"until_position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1284,13 +1326,24 @@ func (x *StepRequest) GetOperations() uint32 {
 	return 0
 }
 
+func (x *StepRequest) GetUntilPosition() uint64 {
+	if x != nil {
+		return x.UntilPosition
+	}
+	return 0
+}
+
 // StepResponse says how far it went.
 type StepResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Operations done; fewer than asked when the queue ran empty.
+	// Operations done; fewer than asked when the queue ran empty, or stalled.
 	Done uint32 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
-	// Operations still in the queue.
-	QueueLength   uint64 `protobuf:"varint,2,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
+	// As GetStatusResponse.queue_length.
+	QueueLength uint64 `protobuf:"varint,2,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
+	// Position that it has reached.
+	Position uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	// A fault rule holds what is next.
+	Stalled       bool `protobuf:"varint,4,opt,name=stalled,proto3" json:"stalled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1339,9 +1392,27 @@ func (x *StepResponse) GetQueueLength() uint64 {
 	return 0
 }
 
-// ResumeRequest is empty.
+func (x *StepResponse) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *StepResponse) GetStalled() bool {
+	if x != nil {
+		return x.Stalled
+	}
+	return false
+}
+
+// ResumeRequest says how.
 type ResumeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A hold goes on.
+	KeepHold bool `protobuf:"varint,1,opt,name=keep_hold,json=keepHold,proto3" json:"keep_hold,omitempty"`
+	// A pause goes on: only a hold ends.
+	KeepPause     bool `protobuf:"varint,2,opt,name=keep_pause,json=keepPause,proto3" json:"keep_pause,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1374,6 +1445,20 @@ func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRequest) Descriptor() ([]byte, []int) {
 	return file_vasic_v1_switch_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ResumeRequest) GetKeepHold() bool {
+	if x != nil {
+		return x.KeepHold
+	}
+	return false
+}
+
+func (x *ResumeRequest) GetKeepPause() bool {
+	if x != nil {
+		return x.KeepPause
+	}
+	return false
 }
 
 // ResumeResponse is empty.
@@ -1462,7 +1547,7 @@ func (x *ListQueueRequest) GetLimit() uint32 {
 // QueueItem is one thing that the programming goroutine will do.
 type QueueItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "replace", "append", "delete" (of a route), "clear", "link", "neighbor", "nexthop" or "inspect".
+	// "replace", "append", "delete" (of a route), "clear", "link", "neighbor", "nexthop", "retry" or "inspect".
 	Operation string `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	// Destination, for operations on routes.
 	Prefix string `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
@@ -1573,7 +1658,7 @@ type ListQueueResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The next one first.
 	Items []*QueueItem `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	// Items in all.
+	// Items in all: as many as a listing without limit would show. That is more than GetStatusResponse.queue_length where other things than operations wait.
 	QueueLength   uint64 `protobuf:"varint,2,opt,name=queue_length,json=queueLength,proto3" json:"queue_length,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1658,7 +1743,7 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"updateMask\"H\n" +
 	"\x16UpdateSettingsResponse\x12.\n" +
 	"\bsettings\x18\x01 \x01(\v2\x12.vasic.v1.SettingsR\bsettings\"\x12\n" +
-	"\x10GetStatusRequest\"\xd0\x04\n" +
+	"\x10GetStatusRequest\"\xb6\x05\n" +
 	"\x11GetStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x18\n" +
 	"\aprofile\x18\x02 \x01(\tR\aprofile\x12\x14\n" +
@@ -1679,7 +1764,10 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\bwatchers\x18\x0e \x01(\x04R\bwatchers\x12,\n" +
 	"\x06routes\x18\x0f \x03(\v2\x14.vasic.v1.RouteCountR\x06routes\x12(\n" +
 	"\x10waiting_for_room\x18\x10 \x01(\x04R\x0ewaitingForRoom\x12+\n" +
-	"\x11undeleted_entries\x18\x11 \x01(\x04R\x10undeletedEntries\"P\n" +
+	"\x11undeleted_entries\x18\x11 \x01(\x04R\x10undeletedEntries\x12\x1a\n" +
+	"\bposition\x18\x12 \x01(\x04R\bposition\x12.\n" +
+	"\x13groups_without_room\x18\x13 \x01(\x04R\x11groupsWithoutRoom\x12\x18\n" +
+	"\astalled\x18\x14 \x01(\bR\astalled\"P\n" +
 	"\n" +
 	"RouteCount\x12\x16\n" +
 	"\x06family\x18\x01 \x01(\tR\x06family\x12\x14\n" +
@@ -1703,18 +1791,25 @@ const file_vasic_v1_switch_service_proto_rawDesc = "" +
 	"\bresource\x18\x01 \x01(\v2\x12.vasic.v1.ResourceR\bresource\"\x0f\n" +
 	"\rReloadRequest\",\n" +
 	"\x0eReloadResponse\x12\x1a\n" +
-	"\breplayed\x18\x01 \x01(\x04R\breplayed\"\x0e\n" +
-	"\fPauseRequest\"2\n" +
+	"\breplayed\x18\x01 \x01(\x04R\breplayed\"\"\n" +
+	"\fPauseRequest\x12\x12\n" +
+	"\x04hold\x18\x01 \x01(\bR\x04hold\"2\n" +
 	"\rPauseResponse\x12!\n" +
-	"\fqueue_length\x18\x01 \x01(\x04R\vqueueLength\"-\n" +
+	"\fqueue_length\x18\x01 \x01(\x04R\vqueueLength\"T\n" +
 	"\vStepRequest\x12\x1e\n" +
 	"\n" +
 	"operations\x18\x01 \x01(\rR\n" +
-	"operations\"E\n" +
+	"operations\x12%\n" +
+	"\x0euntil_position\x18\x02 \x01(\x04R\runtilPosition\"{\n" +
 	"\fStepResponse\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\rR\x04done\x12!\n" +
-	"\fqueue_length\x18\x02 \x01(\x04R\vqueueLength\"\x0f\n" +
-	"\rResumeRequest\"\x10\n" +
+	"\fqueue_length\x18\x02 \x01(\x04R\vqueueLength\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\x12\x18\n" +
+	"\astalled\x18\x04 \x01(\bR\astalled\"K\n" +
+	"\rResumeRequest\x12\x1b\n" +
+	"\tkeep_hold\x18\x01 \x01(\bR\bkeepHold\x12\x1d\n" +
+	"\n" +
+	"keep_pause\x18\x02 \x01(\bR\tkeepPause\"\x10\n" +
 	"\x0eResumeResponse\"(\n" +
 	"\x10ListQueueRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\rR\x05limit\"\xfa\x01\n" +

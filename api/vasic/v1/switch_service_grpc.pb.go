@@ -52,13 +52,15 @@ type SwitchServiceClient interface {
 	// occupancy. Idempotent. Codes: NOT_FOUND (RESOURCE_NOT_FOUND).
 	UpdateResource(ctx context.Context, in *UpdateResourceRequest, opts ...grpc.CallOption) (*UpdateResourceResponse, error)
 	// Reload empties the chip, applies the resource sizes, resets fail_route_offload and fail_route_delete, and programs every route again, as `devlink dev reload`. It answers when the replay
-	// is queued, and once begun is carried out even if the client goes away. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
+	// is queued, and once begun is carried out even if the client goes away. What is queued before it is carried out first, also while the programming goroutine is paused, which it is
+	// afterwards again. From an operation on that a fault rule stalls it is abandoned instead: no flag tells of it, who waits is answered SUPERSEDED, and it is queued anew with all routes. The rule
+	// stays, and stalls it again. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(ctx context.Context, in *ReloadRequest, opts ...grpc.CallOption) (*ReloadResponse, error)
-	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
+	// Pause stops the programming goroutine between two operations. Answers when it stands; a delay by a fault rule is interrupted, and goes on later. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
 	Pause(ctx context.Context, in *PauseRequest, opts ...grpc.CallOption) (*PauseResponse, error)
-	// Step lets a paused programming goroutine do up to so many operations and answers when they are done. Codes: FAILED_PRECONDITION (NOT_PAUSED),
-	// INVALID_ARGUMENT (OUT_OF_RANGE).
+	// Step lets a paused programming goroutine do up to so many operations, or go on to a position, and answers when that is done, or when a fault rule
+	// stalls it. Codes: FAILED_PRECONDITION (NOT_PAUSED), INVALID_ARGUMENT (OUT_OF_RANGE, MALFORMED).
 	Step(ctx context.Context, in *StepRequest, opts ...grpc.CallOption) (*StepResponse, error)
 	// Resume lets the programming goroutine run again. Idempotent.
 	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
@@ -193,13 +195,15 @@ type SwitchServiceServer interface {
 	// occupancy. Idempotent. Codes: NOT_FOUND (RESOURCE_NOT_FOUND).
 	UpdateResource(context.Context, *UpdateResourceRequest) (*UpdateResourceResponse, error)
 	// Reload empties the chip, applies the resource sizes, resets fail_route_offload and fail_route_delete, and programs every route again, as `devlink dev reload`. It answers when the replay
-	// is queued, and once begun is carried out even if the client goes away. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
+	// is queued, and once begun is carried out even if the client goes away. What is queued before it is carried out first, also while the programming goroutine is paused, which it is
+	// afterwards again. From an operation on that a fault rule stalls it is abandoned instead: no flag tells of it, who waits is answered SUPERSEDED, and it is queued anew with all routes. The rule
+	// stays, and stalls it again. Codes: FAILED_PRECONDITION (RELOAD_FORBIDDEN, nothing was changed; RELOAD_FAILED, the chip is empty and takes no routes until a
 	// reload succeeds), RESOURCE_EXHAUSTED (TABLE_FULL, likewise; in profile "netdevsim").
 	Reload(context.Context, *ReloadRequest) (*ReloadResponse, error)
-	// Pause stops the programming goroutine between two operations. Answers when it stands. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
+	// Pause stops the programming goroutine between two operations. Answers when it stands; a delay by a fault rule is interrupted, and goes on later. Idempotent. Codes: UNAVAILABLE (SHUTTING_DOWN).
 	Pause(context.Context, *PauseRequest) (*PauseResponse, error)
-	// Step lets a paused programming goroutine do up to so many operations and answers when they are done. Codes: FAILED_PRECONDITION (NOT_PAUSED),
-	// INVALID_ARGUMENT (OUT_OF_RANGE).
+	// Step lets a paused programming goroutine do up to so many operations, or go on to a position, and answers when that is done, or when a fault rule
+	// stalls it. Codes: FAILED_PRECONDITION (NOT_PAUSED), INVALID_ARGUMENT (OUT_OF_RANGE, MALFORMED).
 	Step(context.Context, *StepRequest) (*StepResponse, error)
 	// Resume lets the programming goroutine run again. Idempotent.
 	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)

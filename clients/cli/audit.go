@@ -17,7 +17,8 @@ import (
 // auditRequest is a parsed `audit`.
 type auditRequest struct {
 	*vasicv1.AuditRequest
-	check bool // differences that no flag tells of make it fail
+	check bool   // differences that no flag tells of make it fail
+	vrf   string // whose table is meant; empty: Table says it
 }
 
 // parseAudit reads what stands behind `audit`.
@@ -27,7 +28,9 @@ func parseAudit(words []string, f vasicv1.Family) (*auditRequest, error) {
 	for p.more() {
 		switch word := p.word(); {
 		case word == "table":
-			a.Table = p.table()
+			a.Table, a.vrf = p.table(), ""
+		case word == "vrf":
+			a.vrf = p.word()
 		case word == "root":
 			x := p.prefixOf(p.word(), f)
 			if p.err == nil {
@@ -46,7 +49,7 @@ func parseAudit(words []string, f vasicv1.Family) (*auditRequest, error) {
 		case abbreviates(word, "help"):
 			p.fail(helpError(usageAudit))
 		default:
-			p.fail(garbage("audit", word))
+			p.fail(unknownWord("audit", word))
 		}
 	}
 	return a, p.err
@@ -66,6 +69,11 @@ func (s *session) audit(ctx context.Context, words []string) error {
 	c, err := s.client(ctx)
 	if err != nil {
 		return err
+	}
+	if req.vrf != "" {
+		if req.Table, err = vrfTable(ctx, c, req.vrf); err != nil {
+			return err
+		}
 	}
 	ask := req.AuditRequest
 	if req.check { // what is not shown is still to be judged
@@ -95,7 +103,7 @@ func (s *session) audit(ctx context.Context, words []string) error {
 		defer bar.stop()
 	}
 	out := s.newPrinter()
-	style := routeStyle{details: s.options.details, oneLine: true}
+	style := routeStyle{details: s.options.details, oneLine: true, reason: true}
 	out.open("", '{')
 	out.open("differences", '[')
 	var last *vasicv1.AuditResponse
@@ -130,7 +138,7 @@ func (s *session) audit(ctx context.Context, words []string) error {
 	}
 	out.close(']')
 	bad := out.totals(last) + quiet
-	if req.check {
+	if req.check || req.Limit == 0 && len(req.Verdicts) == 0 { // otherwise not all of them came
 		out.uint("silent", "silent ", hidden)
 	}
 	out.text("\n")

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/clients/vasic"
 )
 
 // asic is the object asic: the programming goroutine of the chip.
@@ -44,6 +45,11 @@ func (s *session) asic(ctx context.Context, words []string) error {
 		}
 		out.str("profile", "profile ", resp.GetProfile())
 		out.str("state", "state ", chipState(resp))
+		held, err := stalled(ctx, c)
+		if err != nil {
+			return err
+		}
+		out.stalled(held)
 		out.uint("queue", "queue ", resp.GetQueueLength())
 		out.uint("queue_capacity", "queue_capacity ", resp.GetQueueCapacity())
 		out.uint("programmed", "programmed ", resp.GetProgrammed())
@@ -64,6 +70,19 @@ func (s *session) asic(ctx context.Context, words []string) error {
 		}
 		out.uint("done", "done ", uint64(resp.GetDone()))
 		out.uint("queue", "queue ", resp.GetQueueLength())
+		if resp.GetDone() < steps {
+			held, err := stalled(ctx, c)
+			if err != nil {
+				return err
+			}
+			out.stalled(held)
+			switch {
+			case held:
+				s.warnf(`A fault rule stalls what is next; "vasicctl fault" shows the rules.`)
+			case resp.GetQueueLength() == 0:
+				s.warnf("The queue is empty.")
+			}
+		}
 	case abbreviates(command, "resume"):
 		if _, err := c.Switch.Resume(ctx, &vasicv1.ResumeRequest{}); err != nil {
 			return err
@@ -75,6 +94,24 @@ func (s *session) asic(ctx context.Context, words []string) error {
 	out.close('}')
 	out.text("\n")
 	return out.finish(nil)
+}
+
+// stalled says whether a fault rule holds what the chip would do next.
+func stalled(ctx context.Context, c *vasic.Client) (bool, error) {
+	resp, err := c.Switch.ListQueue(ctx, &vasicv1.ListQueueRequest{Limit: 1})
+	if err != nil {
+		return false, err
+	}
+	items := resp.GetItems()
+	return len(items) > 0 && items[0].GetStalled(), nil
+}
+
+// stalled prints that a fault rule stalls the chip, if one does.
+func (p *printer) stalled(held bool) {
+	if held {
+		p.boolean("stalled")
+		p.text("stalled ")
+	}
 }
 
 // chipState is what the chip is doing in one word.
@@ -108,11 +145,16 @@ func (s *session) status(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
+	held, err := stalled(ctx, c)
+	if err != nil {
+		return err
+	}
 	out := s.newPrinter()
 	out.open("", '{')
 	out.str("version", "version ", st.GetVersion())
 	out.str("profile", "profile ", st.GetProfile())
 	out.str("state", "state ", chipState(st))
+	out.stalled(held)
 	out.uint("seed", "seed ", st.GetSeed())
 	out.text("\n")
 	out.uint("epoch", "epoch ", st.GetEpoch())

@@ -319,10 +319,10 @@ func TestSysctlSpeaksLikeProcps(t *testing.T) {
 		{"sysctl vasic.neighbor_resolution", 0, "vasic.neighbor_resolution = auto\n", ""},
 		{"sysctl -w vasic.neighbor_resolution=manual vasic.neighbor_resolution_delay=1500ms", 0, "vasic.neighbor_resolution = manual\nvasic.neighbor_resolution_delay = 1500ms\n", ""},
 		{"sysctl -qw vasic.max_operations_per_second=5000000", 0, "", ""},
-		{"sysctl vasic.neighbor_resolution=maybe", 1, "", "sysctl: setting key \"vasic.neighbor_resolution\": Invalid argument\n"},
-		{"sysctl vasic.latency_spread=-1s", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\n"},
-		{"sysctl vasic.latency_spread=soon", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\n"},
-		{"sysctl vasic.retry_failed=2", 1, "", "sysctl: setting key \"vasic.retry_failed\": Invalid argument\n"},
+		{"sysctl vasic.neighbor_resolution=maybe", 1, "", "sysctl: setting key \"vasic.neighbor_resolution\": Invalid argument\nvasic.neighbor_resolution is one of auto, manual.\n"},
+		{"sysctl vasic.latency_spread=-1s", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\nvasic.latency_spread is a time from 0 to 1h with its unit, as 1.5ms.\n"},
+		{"sysctl vasic.latency_spread=soon", 1, "", "sysctl: setting key \"vasic.latency_spread\": Invalid argument\nvasic.latency_spread is a time from 0 to 1h with its unit, as 1.5ms.\n"},
+		{"sysctl vasic.retry_failed=2", 1, "", "sysctl: setting key \"vasic.retry_failed\": Invalid argument\nvasic.retry_failed is 0 or 1.\n"},
 		{"sysctl -a", 0, "net.ipv4.fib_notify_on_flag_change = 1\nnet.ipv6.fib_notify_on_flag_change = 1\nnet.ipv4.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.conf.all.ignore_routes_with_linkdown = 0\nnet.ipv6.route.skip_notify_on_dev_down = 1\n" +
 			"net.ipv4.nexthop_compat_mode = 0\nvasic.neighbor_resolution = manual\nvasic.neighbor_resolution_delay = 1.5s\nvasic.retry_failed = 0\n" +
 			"vasic.programming_latency = 0s\nvasic.latency_distribution = constant\nvasic.latency_spread = 0s\nvasic.latency_per_next_hop = 0s\n" +

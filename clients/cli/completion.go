@@ -16,16 +16,16 @@ var completions = []struct{ object, words string }{
 	{"vrf", "show help"},
 	{"neigh", neighWords},
 	{"neighbour", neighWords},
-	{"monitor", "route nexthop all label dev --from --count help"},
+	{"monitor", "route nexthop all label reason dev --from --count help"},
 	{"sysctl", "-w -q -n -a"},
-	{"resource", "show set help"},
+	{"resource", "show set path size unlimited IPv4/fib IPv4/fib-rules IPv6/fib IPv6/fib-rules nexthops groups group-members hosts memory help"},
 	{"reload", "help"},
 	{"asic", "show pause step resume queue limit help"},
-	{"fault", "show list set add del all fail_route_offload fail_route_delete fail_reload dont_allow_reload on off prefix family inet inet6 table op " +
+	{"fault", "show list set add del all fail_route_offload fail_route_delete fail_reload dont_allow_reload on off prefix family inet inet6 table vrf op " +
 		"replace append delete nexthop fail reason injected table_full unsupported hardware_error delay stall first every probability help"},
-	{"lookup", "-f table main help"},
-	{"audit", "table main root verdict consistent pending trapped blackholed misrouted limit check help"},
-	{"exposure", "live for until synced from root table main proto bgp top all help"},
+	{"lookup", "-f table vrf main help"},
+	{"audit", "table vrf main root verdict consistent pending trapped blackholed misrouted limit check help"},
+	{"exposure", "live for until synced from root table vrf main proto bgp top all help"},
 	{"record", "show for force help"},
 	{"replay", "speed recorded full force help"},
 	{"status", "help"},
@@ -38,7 +38,7 @@ const neighWords = "show list add replace change del get flush lladdr dev nud pe
 
 // routeWords may stand anywhere behind a command of route.
 const routeWords = "unicast local broadcast anycast multicast blackhole unreachable prohibit throw default via inet6 dev onlink metric table vrf nhid " +
-	"proto scope src tos from mtu advmss nexthop weight root match exact type fibmatch --wait --no-wait main all kernel boot static bgp"
+	"proto scope src tos from mtu advmss nexthop weight root match exact type fibmatch reason --wait --no-wait main all kernel boot static bgp"
 
 // globalOptions stand in front of the object.
 const globalOptions = "-4 -6 -j -p -d -s -o -br -t -ts -batch -force -V -h --server --insecure --tls-ca --tls-cert --tls-key"

@@ -11,7 +11,8 @@
 // # Exit codes
 //
 //	0  done
-//	1  wrong command line; also what ip finds out by itself (an unknown device), and what devlink and sysctl refuse
+//	1  wrong command line; also what ip finds out by itself (an unknown device), and what the switch refuses to reload, resource and
+//	   sysctl, because devlink and sysctl leave with 1
 //	2  refused by the switch, or the switch cannot be reached; with -batch and route load: one line or more was refused; with
 //	   audit check and replay: a difference was found
 //

@@ -24,6 +24,7 @@ type exposureRequest struct {
 	length  time.Duration // of live; 0: until ctx ends
 	synced  bool          // live until nothing is exposed any more
 	top     int
+	vrf     string // whose table is meant; empty: options say it
 }
 
 // maxFor is how long something can be watched.
@@ -54,7 +55,9 @@ func parseExposure(words []string, f vasicv1.Family) (*exposureRequest, error) {
 				e.top = int(p.number(31, "top"))
 			}
 		case word == "table":
-			e.options.Table = p.table()
+			e.options.Table, e.vrf = p.table(), ""
+		case word == "vrf":
+			e.vrf = p.word()
 		case word == "root":
 			if x := p.prefixOf(p.word(), f); p.err == nil {
 				e.options.Within, e.options.Family = netip.PrefixFrom(x.addr, x.bits), x.family
@@ -69,7 +72,7 @@ func parseExposure(words []string, f vasicv1.Family) (*exposureRequest, error) {
 		case abbreviates(word, "help"):
 			p.fail(helpError(usageExposure))
 		default:
-			p.fail(garbage("exposure", word))
+			p.fail(unknownWord("exposure", word))
 		}
 	}
 	if p.err == nil && live && e.file != "" {
@@ -83,6 +86,11 @@ func (s *session) exposure(ctx context.Context, words []string) error {
 	req, err := parseExposure(words, s.options.family)
 	if err != nil {
 		return err
+	}
+	if req.vrf != "" {
+		if req.options.Table, err = s.vrfTable(ctx, req.vrf); err != nil {
+			return err
+		}
 	}
 	t := exposure.New(req.options)
 	var end int64
@@ -162,7 +170,7 @@ func (s *session) exposureLive(ctx context.Context, t *exposure.Tracker, req *ex
 		watching, cancel = context.WithTimeout(ctx, req.length)
 		defer cancel()
 	}
-	filter := &vasicv1.WatchFilter{Family: req.options.Family, Table: req.options.Table}
+	filter := &vasicv1.WatchFilter{Family: req.options.Family, Table: req.options.Tables()}
 	if req.options.Within.IsValid() {
 		filter.WithinPrefix = req.options.Within.String()
 	}
@@ -202,7 +210,7 @@ func (s *session) exposureLive(ctx context.Context, t *exposure.Tracker, req *ex
 		t.Apply(u, time.Now().UnixNano())
 		exposed.Store(uint64(t.Exposed()))
 		windows.Store(t.Windows())
-		if req.synced && synced && t.Windows() > 0 && t.Exposed() == 0 {
+		if req.synced && synced && t.Exposed() == 0 {
 			return 0, nil
 		}
 	}
@@ -215,6 +223,10 @@ func (s *session) exposureFrom(ctx context.Context, t *exposure.Tracker, req *ex
 		return 0, err
 	}
 	defer done()
+	if began := r.Started().GetUnixNanos(); began != 0 {
+		t.Begin(began)
+		end = began
+	}
 	routes, flags, set := map[vasicv1.Family]bool{}, map[vasicv1.Family]bool{}, map[vasicv1.Family]bool{}
 	for ctx.Err() == nil {
 		f, err := r.Next()
@@ -230,7 +242,7 @@ func (s *session) exposureFrom(ctx context.Context, t *exposure.Tracker, req *ex
 		}
 		switch {
 		case f.Event != nil:
-			end = f.Event.GetUnixNanos()
+			end = max(end, f.Event.GetUnixNanos())
 			family := familyOf(f.Event.GetRoute().GetPrefix())
 			if f.Event.GetRoute() != nil {
 				routes[family] = true
@@ -240,7 +252,7 @@ func (s *session) exposureFrom(ctx context.Context, t *exposure.Tracker, req *ex
 			}
 			t.Event(f.Event)
 		case f.Call != nil:
-			end = f.Call.GetUnixNanos()
+			end = max(end, f.Call.GetUnixNanos())
 			for family, told := range notifyCall(f.Call) {
 				if !flags[family] {
 					t.Told(family, false) // nothing was told before
@@ -248,6 +260,8 @@ func (s *session) exposureFrom(ctx context.Context, t *exposure.Tracker, req *ex
 				t.Told(family, told)
 				set[family] = true
 			}
+		case f.Ended != nil:
+			end = max(end, f.Ended.GetUnixNanos())
 		}
 	}
 	if ctx.Err() != nil {
@@ -347,8 +361,8 @@ func (p *printer) exposure(r *exposure.Report) {
 		p.text("A daemon that advertises on accept would have drawn no traffic that hardware could not carry.\n")
 		return
 	}
-	p.text(fmt.Sprintf("A daemon that advertises on accept would have drawn traffic to %s that hardware could not carry; waiting for the flag "+
-		"saves %s ms in sum, %s ms at the longest.\n", prefixCount(r.ExposedEver), milliText(r.All.Total), milliText(r.All.Longest)))
+	p.text(fmt.Sprintf("A daemon that advertises on accept would have drawn traffic to %s that hardware could not carry, for %s ms at the longest and "+
+		"%s ms added up over all windows; waiting for the flag avoids that.\n", prefixCount(r.ExposedEver), milliText(r.All.Longest), milliText(r.All.Total)))
 }
 
 // windows prints a sum of windows.

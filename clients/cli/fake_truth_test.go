@@ -24,7 +24,8 @@ type fakeTruth struct {
 	recorded []*vasicv1.RecordResponse // behind `started`
 	live     chan *vasicv1.RecordResponse
 	queue    []*vasicv1.QueueItem
-	waiting  int // items in the queue beyond those
+	compared uint32 // table of the last comparison
+	waiting  int    // items in the queue beyond those
 }
 
 func (f *fake) CreateFault(_ context.Context, req *vasicv1.CreateFaultRequest) (*vasicv1.CreateFaultResponse, error) {
@@ -75,6 +76,9 @@ func (f *fake) CompareAddresses(stream vasicv1.AuditService_CompareAddressesServ
 		if err != nil {
 			return err
 		}
+		f.mu.Lock()
+		f.compared = req.Table
+		f.mu.Unlock()
 		resp := &vasicv1.CompareAddressesResponse{}
 		for _, a := range req.Addresses {
 			addr := netip.MustParseAddr(a)

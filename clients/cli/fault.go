@@ -118,9 +118,14 @@ const maxDelay = time.Hour
 
 // faultAdd makes a rule.
 func (s *session) faultAdd(ctx context.Context, p *parser) error {
-	f, err := parseFault(p, s.options.family)
+	f, vrf, err := parseFault(p, s.options.family)
 	if err != nil {
 		return err
+	}
+	if vrf != "" {
+		if f.Table, err = s.vrfTable(ctx, vrf); err != nil {
+			return err
+		}
 	}
 	c, err := s.client(ctx)
 	if err != nil {
@@ -135,9 +140,9 @@ func (s *session) faultAdd(ctx context.Context, p *parser) error {
 	return out.finish(nil)
 }
 
-// parseFault reads a rule. Its parts may stand in any order, each once.
-func parseFault(p *parser, family vasicv1.Family) (*vasicv1.Fault, error) {
-	f := &vasicv1.Fault{Family: family}
+// parseFault reads a rule, and the VRF whose table it is for, if one is named. Its parts may stand in any order, each once.
+func parseFault(p *parser, family vasicv1.Family) (f *vasicv1.Fault, vrf string, err error) {
+	f = &vasicv1.Fault{Family: family}
 	seen := map[string]string{} // the word for each part
 	once := func(part, word string) {
 		switch before := seen[part]; before {
@@ -158,6 +163,9 @@ func parseFault(p *parser, family vasicv1.Family) (*vasicv1.Fault, error) {
 		case "table":
 			once("table", word)
 			f.Table = p.table()
+		case "vrf":
+			once("table", word)
+			vrf = p.word()
 		case "op", "operation":
 			once("op", word)
 			f.Operation = vasicv1.FaultOperation(p.oneOf(faultOperations, "del", "delete"))
@@ -205,7 +213,7 @@ func parseFault(p *parser, family vasicv1.Family) (*vasicv1.Fault, error) {
 	case f.Prefix != "" && f.Family != familyAny && familyOf(f.Prefix) != f.Family:
 		p.fail(wrongWord(f.Prefix, "the prefix is of another family"))
 	}
-	return f, p.err
+	return f, vrf, p.err
 }
 
 // faultDelete removes a rule, or all.

@@ -26,6 +26,7 @@ const (
 // loadCounts is what became of the lines of a file. Counters of answers are written by the goroutine that receives them.
 type loadCounts struct {
 	statuses   [int(vasicv1.OperationStatus_OPERATION_STATUS_SUPERSEDED) + 1]atomic.Uint64 // by OperationStatus
+	unchanged  atomic.Uint64                                                               // accepted, and nothing was changed
 	unreadable atomic.Uint64
 	sent       atomic.Uint64
 
@@ -41,6 +42,12 @@ func (c *loadCounts) inHardware() uint64 {
 	return c.status(vasicv1.OperationStatus_OPERATION_STATUS_OFFLOADED) +
 		c.status(vasicv1.OperationStatus_OPERATION_STATUS_TRAPPED) +
 		c.status(vasicv1.OperationStatus_OPERATION_STATUS_REMOVED)
+}
+
+// notSelected is how many changes hardware was not asked for.
+func (c *loadCounts) notSelected() uint64 {
+	n := c.status(vasicv1.OperationStatus_OPERATION_STATUS_NOT_SELECTED)
+	return n - min(n, c.unchanged.Load())
 }
 
 // settled is how many lines nothing more will be heard of; noWait says that hardware does not matter.
@@ -155,6 +162,10 @@ func (s *session) loadResult(counts *loadCounts, file string, r vasic.Result) {
 		counts.statuses[r.Status].Add(1)
 	}
 	switch r.Status {
+	case vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED:
+		if r.RouteID == 0 { // the same route was there
+			counts.unchanged.Add(1)
+		}
 	case vasicv1.OperationStatus_OPERATION_STATUS_REFUSED:
 		counts.fail(file, r.ID, s.errorText(r.Err))
 	case vasicv1.OperationStatus_OPERATION_STATUS_FAILED:
@@ -178,12 +189,13 @@ func (s *session) loadDone(counts *loadCounts, req *loadRequest, lines *loadLine
 	p := s.newPrinter()
 	p.open("", '{')
 	p.uint("accepted", "accepted ", accepted)
+	p.uint("unchanged", "unchanged ", counts.unchanged.Load())
 	p.uint("refused", "refused ", refused)
 	p.uint("unreadable", "unreadable ", unreadable)
 	if !req.noWait {
 		p.uint("in_hardware", "in_hardware ", counts.inHardware())
 		p.uint("failed", "failed ", failed)
-		p.uint("not_selected", "not_selected ", counts.status(vasicv1.OperationStatus_OPERATION_STATUS_NOT_SELECTED))
+		p.uint("not_selected", "not_selected ", counts.notSelected())
 		p.uint("superseded", "superseded ", counts.status(vasicv1.OperationStatus_OPERATION_STATUS_SUPERSEDED))
 	}
 	p.float("seconds", "seconds ", took.Seconds(), 3)

@@ -130,7 +130,7 @@ func TestLoadProgramsAFileAndSumsUp(t *testing.T) {
 	if code != exitRefused || len(f.routes) != 3000 {
 		t.Errorf("got %d, %d routes", code, len(f.routes))
 	}
-	if want := "accepted 3000 refused 2 unreadable 1 in_hardware 3000 failed 0 not_selected 0 superseded 0 seconds "; !strings.HasPrefix(stdout, want) {
+	if want := "accepted 3000 unchanged 0 refused 2 unreadable 1 in_hardware 3000 failed 0 not_selected 0 superseded 0 seconds "; !strings.HasPrefix(stdout, want) {
 		t.Errorf("got %q", stdout)
 	}
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
@@ -157,7 +157,7 @@ func TestLoadNamesOnlySomeFailures(t *testing.T) {
 	if code != exitUsage {
 		t.Errorf("got %d", code)
 	}
-	if want := `{"accepted":1,"refused":0,"unreadable":20,"in_hardware":0,"failed":1,"not_selected":0,"superseded":0,"seconds":`; !strings.HasPrefix(stdout, want) {
+	if want := `{"accepted":1,"unchanged":0,"refused":0,"unreadable":20,"in_hardware":0,"failed":1,"not_selected":0,"superseded":0,"seconds":`; !strings.HasPrefix(stdout, want) {
 		t.Errorf("got %q", stdout)
 	}
 	if n := strings.Count(stderr, "\n"); n != shownErrors+1 || !strings.HasSuffix(stderr, "… and 11 more.\n") {
@@ -168,7 +168,7 @@ func TestLoadNamesOnlySomeFailures(t *testing.T) {
 func TestLoadWithoutWaitingForHardware(t *testing.T) {
 	f := newFake(t)
 	code, stdout, _ := f.runWith(t, "1.0.0.0/24\n2001:db8::/32\n", "-6 route load - dev d1 --no-wait")
-	if code != exitDone || !strings.HasPrefix(stdout, "accepted 1 refused 0 unreadable 0 seconds ") {
+	if code != exitDone || !strings.HasPrefix(stdout, "accepted 1 unchanged 0 refused 0 unreadable 0 seconds ") {
 		t.Errorf("got %d %q", code, stdout)
 	}
 }

@@ -19,11 +19,12 @@ const (
 	lookupAhead = 8
 )
 
-// compareRequest is a parsed `lookup { ADDRESS... | -f { FILE | - } } [table T]`.
+// compareRequest is a parsed `lookup { ADDRESS... | -f { FILE | - } } [table T | vrf NAME]`.
 type compareRequest struct {
 	addresses []string
 	file      string
 	table     uint32
+	vrf       string // whose table is meant; empty: table says it
 }
 
 // parseCompare reads what stands behind `lookup`.
@@ -38,15 +39,17 @@ func parseCompare(words []string, f vasicv1.Family) (*compareRequest, error) {
 			}
 			r.file = p.word()
 		case word == "table":
-			r.table = p.table()
+			r.table, r.vrf = p.table(), ""
+		case word == "vrf":
+			r.vrf = p.word()
 		case abbreviates(word, "help"):
 			p.fail(helpError(usageAudit))
 		default:
-			addr, err := parseAddress(word, f)
+			addr, err := packetAddress(word, f)
 			if err != nil {
 				p.fail(err)
 			}
-			r.addresses = append(r.addresses, addr.String())
+			r.addresses = append(r.addresses, addr)
 		}
 	}
 	switch {
@@ -59,11 +62,28 @@ func parseCompare(words []string, f vasicv1.Family) (*compareRequest, error) {
 	return r, p.err
 }
 
+// packetAddress reads the destination of a packet.
+func packetAddress(word string, f vasicv1.Family) (string, error) {
+	addr, err := parseAddress(word, f)
+	switch {
+	case err != nil:
+		return "", err
+	case addr.Is4In6():
+		return "", usageError(fmt.Sprintf("Error: %q is an IPv4 address in the form of IPv6, which no packet has; is it %s?", word, addr.Unmap()))
+	}
+	return addr.String(), nil
+}
+
 // lookup is the object lookup: what software and hardware do with packets.
 func (s *session) lookup(ctx context.Context, words []string) error {
 	req, err := parseCompare(words, s.options.family)
 	if err != nil {
 		return err
+	}
+	if req.vrf != "" {
+		if req.table, err = s.vrfTable(ctx, req.vrf); err != nil {
+			return err
+		}
 	}
 	l := &lookupRun{s: s, req: req, ahead: make(chan int, lookupAhead)}
 	if req.file != "" {
@@ -200,9 +220,9 @@ func (l *lookupRun) next() (string, bool) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		addr, err := parseAddress(line, l.s.options.family)
+		addr, err := packetAddress(line, l.s.options.family)
 		if err == nil {
-			return addr.String(), true
+			return addr, true
 		}
 		if l.unreadable++; len(l.bad) < shownErrors {
 			l.bad = append(l.bad, fmt.Sprintf("%s:%d: %s", l.req.file, l.lines.number, l.s.messageOf(err)))
@@ -213,7 +233,7 @@ func (l *lookupRun) next() (string, bool) {
 // receive prints the answers.
 func (l *lookupRun) receive() error {
 	p := l.s.newPrinter()
-	style := routeStyle{details: l.s.options.details, oneLine: true}
+	style := routeStyle{details: l.s.options.details, oneLine: true, reason: true}
 	p.open("", '[')
 	var err error
 	for err == nil {
@@ -338,6 +358,9 @@ func (p *printer) hardware(h *vasicv1.HardwareEntry) {
 	}
 	if h.GetGroup() != 0 {
 		p.uint("group", "group ", uint64(h.GetGroup()))
+	}
+	if h.GetTrappedSlots() != 0 {
+		p.uint("trapped_slots", "trapped_slots ", uint64(h.GetTrappedSlots()))
 	}
 	p.uint("generation", "generation ", h.GetGeneration())
 	p.close('}')

@@ -16,6 +16,7 @@ type monitorRequest struct {
 	banner   bool // "[ROUTE]" or "[NEXTHOP]" in front of each event
 	routes   bool
 	nextHops bool
+	reason   bool // show why hardware does not carry a route
 	device   string
 	from     *uint64 // the revision to go on after
 	count    uint64  // events to show; 0: no end
@@ -31,6 +32,8 @@ func parseMonitor(words []string) (*monitorRequest, error) {
 			m.banner, m.routes, m.nextHops = true, true, true
 		case word == "label":
 			m.banner = true
+		case word == "reason":
+			m.reason = true
 		case abbreviates(word, "route"):
 			m.routes = true
 		case word == "dev":
@@ -109,7 +112,7 @@ func (s *session) monitor(ctx context.Context, words []string) error {
 	defer cancel()
 	w := c.Watch(ctx, options)
 	defer w.Close()
-	v := eventPrinter{s: s, p: s.newPrinter(), m: m, style: routeStyle{details: s.options.details, oneLine: s.options.oneLine, hideDevice: m.device != ""}}
+	v := eventPrinter{s: s, p: s.newPrinter(), m: m, style: routeStyle{details: s.options.details, oneLine: s.options.oneLine, reason: m.reason, hideDevice: m.device != ""}}
 	connected := false
 	for {
 		u, err := w.Next(ctx)

@@ -107,6 +107,11 @@ func garbage(after, word string) error {
 	return usageError(fmt.Sprintf("Error: either %q is duplicate, or %q is a garbage.", after, word))
 }
 
+// unknownWord is a word that a command of this switch only does not know.
+func unknownWord(command, word string) error {
+	return usageError(fmt.Sprintf(`Error: %q is not known here, try "vasicctl %s help".`, word, command))
+}
+
 // notSupported refuses words of iproute2 that are right but that this switch does not have.
 func notSupported(what string) error {
 	return &exitError{code: exitRefused, text: fmt.Sprintf("Error: %q is not supported by this switch.", what)}

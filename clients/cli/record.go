@@ -155,7 +155,7 @@ func (s *session) recordShow(ctx context.Context, name string) error {
 		case f.Ended != nil:
 			p.frame("ended", compact(f.Ended))
 		case f.Call != nil:
-			what := fmt.Sprintf("%d %s revision %d programmed %d", number, f.Call.GetMethod(), f.Call.GetRevision(), f.Call.GetProgrammed())
+			what := fmt.Sprintf("%d %s revision %d programmed %d position %d", number, f.Call.GetMethod(), f.Call.GetRevision(), f.Call.GetProgrammed(), f.Call.GetPosition())
 			if n := f.Call.GetStream(); n != 0 {
 				what += fmt.Sprintf(" stream %d", n)
 			}

@@ -99,6 +99,9 @@ func (s *session) routeModify(ctx context.Context, action vasicv1.RouteAction, w
 	if result.Status == vasicv1.OperationStatus_OPERATION_STATUS_FAILED {
 		return &exitError{code: exitRefused, text: fmt.Sprintf("Error: hardware did not take the route: %s.", failureText(result.FailureReason))}
 	}
+	if result.Status == vasicv1.OperationStatus_OPERATION_STATUS_TRAPPED && result.FailureReason == vasicv1.FailureReason_FAILURE_REASON_TABLE_FULL {
+		s.warnf("Warning: hardware has no room for the route's next hops; packets go to the CPU.")
+	}
 	return nil
 }
 
@@ -132,9 +135,11 @@ func failureText(r vasicv1.FailureReason) string {
 	case vasicv1.FailureReason_FAILURE_REASON_TABLE_FULL:
 		return "its table is full"
 	case vasicv1.FailureReason_FAILURE_REASON_INJECTED:
-		return "fail_route_offload is on"
+		return "a fault rule or fail_route_offload made it fail (vasicctl fault shows them)"
 	case vasicv1.FailureReason_FAILURE_REASON_UNSUPPORTED:
 		return "it has no entry for such a route"
+	case vasicv1.FailureReason_FAILURE_REASON_HARDWARE_ERROR:
+		return "writing to it failed"
 	}
 	return "no reason was given"
 }

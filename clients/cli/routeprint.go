@@ -12,6 +12,7 @@ import (
 type routeStyle struct {
 	details    bool // -d: also what is as expected
 	oneLine    bool // -o: next hops on the route's line
+	reason     bool // why hardware does not carry the route, which ip does not know
 	hideTable  bool
 	hideDevice bool
 	hideProto  bool
@@ -102,6 +103,9 @@ func (p *printer) route(r routeLine, s routeStyle) {
 		p.flag(r.OffloadFailed, "rt_offload_failed")
 	}
 	p.close(']')
+	if s.reason {
+		p.failure(r.Route)
+	}
 	if r.cache != nil {
 		p.cache(r.cache, s)
 	}
@@ -127,6 +131,17 @@ func (p *printer) route(r routeLine, s routeStyle) {
 	}
 	p.close('}')
 	p.text("\n")
+}
+
+// failure prints why hardware does not carry a route, and whether it follows an older one instead. ip has no such words.
+func (p *printer) failure(r *vasicv1.Route) {
+	if r.FailureReason != vasicv1.FailureReason_FAILURE_REASON_UNSPECIFIED {
+		p.str("failure_reason", "reason ", failureReasons.name(uint32(r.FailureReason)))
+	}
+	if r.OlderInHardware {
+		p.boolean("older_in_hardware")
+		p.text("older_in_hardware ")
+	}
 }
 
 // singleNextHop says whether ip prints the next hop of r on the route's own line. The next hops of an IPv6 route with a group have

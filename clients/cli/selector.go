@@ -20,6 +20,7 @@ type selector struct {
 	prefsrc *prefix
 	nhid    uint32 // 0: whatever says where packets go
 	vrf     string // whose table is meant; empty: table says it
+	reason  bool   // selects nothing: show why hardware does not carry a route
 	cached  bool   // the kernel's cached routes, of which a switch has none
 }
 
@@ -90,6 +91,8 @@ func (s *selector) keyword(p *parser, word string) {
 		s.prefix(p, &s.prefsrc, p.word())
 	case abbreviates(word, "from"):
 		s.prefix(p, &s.source, p.word())
+	case word == "reason":
+		s.reason = true
 	case word == "help":
 		p.fail(helpError(usageRoute))
 	default:
@@ -211,6 +214,7 @@ func (s *selector) style(o options) routeStyle {
 	return routeStyle{
 		details:    o.details,
 		oneLine:    o.oneLine,
+		reason:     s.reason,
 		hideTable:  s.table != 0,
 		hideDevice: s.device != "",
 		hideProto:  s.proto != nil,

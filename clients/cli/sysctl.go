@@ -131,17 +131,17 @@ func (s *session) variable(ctx context.Context, c *vasic.Client, settings *vasic
 		}
 		return usageError(fmt.Sprintf("sysctl: cannot stat /proc/sys/%s: No such file or directory", strings.ReplaceAll(key, ".", "/")))
 	}
-	k := sysctlKeys[at]
+	k := &sysctlKeys[at]
 	if !set {
 		value = k.get(settings)
 	} else {
 		next := &vasicv1.Settings{}
 		if !k.set(next, value) {
-			return badValue(key)
+			return badValue(k)
 		}
 		_, err := c.Switch.UpdateSettings(ctx, &vasicv1.UpdateSettingsRequest{Settings: next, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{k.field}}})
 		if errors.Is(err, vasic.ErrOutOfRange) || errors.Is(err, vasic.ErrMalformed) {
-			return badValue(key)
+			return badValue(k)
 		}
 		if err != nil {
 			return err
@@ -164,7 +164,11 @@ func (s *session) variable(ctx context.Context, c *vasic.Client, settings *vasic
 	return nil
 }
 
-// badValue is procps's message for a value that the kernel refuses.
-func badValue(key string) error {
-	return usageError(fmt.Sprintf("sysctl: setting key %q: Invalid argument", key))
+// badValue is procps's message for a value that the kernel refuses; of a setting that no kernel has it says what is allowed, too.
+func badValue(k *sysctlKey) error {
+	text := fmt.Sprintf("sysctl: setting key %q: Invalid argument", k.key)
+	if strings.HasPrefix(k.key, "vasic.") {
+		text += fmt.Sprintf("\n%s is %s.", k.key, k.want)
+	}
+	return usageError(text)
 }

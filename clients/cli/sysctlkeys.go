@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -13,6 +15,7 @@ import (
 type sysctlKey struct {
 	key   string
 	field string // of Settings
+	want  string // what is allowed
 	get   func(*vasicv1.Settings) string
 	set   func(*vasicv1.Settings, string) bool // false: the text is no value of the setting
 }
@@ -58,8 +61,12 @@ var sysctlKeys = []sysctlKey{
 
 // numberKey is a setting from 0 to max.
 func numberKey(key, field string, limit uint64, get func(*vasicv1.Settings) uint32, set func(*vasicv1.Settings, uint32)) sysctlKey {
+	want := fmt.Sprintf("a number from 0 to %d", limit)
+	if limit == 1 {
+		want = "0 or 1"
+	}
 	return sysctlKey{
-		key: key, field: field,
+		key: key, field: field, want: want,
 		get: func(s *vasicv1.Settings) string { return strconv.FormatUint(uint64(get(s)), 10) },
 		set: func(s *vasicv1.Settings, text string) bool {
 			n, ok := parseUint(text, 32)
@@ -82,7 +89,7 @@ func switchKey(key, field string, get func(*vasicv1.Settings) bool, set func(*va
 // timeKey is a setting that is a time.
 func timeKey(key, field string, get func(*vasicv1.Settings) *durationpb.Duration, set func(*vasicv1.Settings, *durationpb.Duration)) sysctlKey {
 	return sysctlKey{
-		key: key, field: field,
+		key: key, field: field, want: "a time from 0 to 1h with its unit, as 1.5ms",
 		get: func(s *vasicv1.Settings) string { return get(s).AsDuration().String() },
 		set: func(s *vasicv1.Settings, text string) bool {
 			d, err := time.ParseDuration(text)
@@ -94,8 +101,12 @@ func timeKey(key, field string, get func(*vasicv1.Settings) *durationpb.Duration
 
 // wordKey is a setting that has a word for each value.
 func wordKey[T ~int32](key, field string, words names, get func(*vasicv1.Settings) T, set func(*vasicv1.Settings, T)) sysctlKey {
+	var all []string
+	for _, w := range words {
+		all = append(all, w.word)
+	}
 	return sysctlKey{
-		key: key, field: field,
+		key: key, field: field, want: "one of " + strings.Join(all, ", "),
 		get: func(s *vasicv1.Settings) string { return words.name(uint32(get(s))) },
 		set: func(s *vasicv1.Settings, text string) bool {
 			n, ok := words.lookup(text)

@@ -81,7 +81,7 @@ func TestFaultRulesAreReadAsTheyArePrinted(t *testing.T) {
 		}
 		words := strings.Fields(out.String())
 		words = words[2 : len(words)-4] // without id, matched and hits
-		got, err := parseFault(&parser{words: words}, familyAny)
+		got, _, err := parseFault(&parser{words: words}, familyAny)
 		if err != nil || !proto.Equal(got, f) {
 			rt.Fatalf("%q: got %v, %v, want %v", words, got, err, f)
 		}
@@ -102,7 +102,7 @@ func TestTheQueueIsShownInOrder(t *testing.T) {
 	f.expect(t, "-j asic queue limit 2", exitDone, `[{"operation":"replace","dst":"192.0.2.0/24","table":"main","generations":["17","18"],"age_ms":0.000,"flags":["in_flight","stalled"]},`+
 		`{"operation":"neighbor","subject":"10.0.1.2 dev d1","flags":[]}]`+"\n", "")
 	f.expect(t, "asic queue limit 0", exitUsage, "", "Error: argument \"0\" is wrong: \"limit\" must be 1 to 10000\n")
-	f.expect(t, "asic show", exitDone, "profile switch state paused queue 2 queue_capacity 100 programmed 9 stale 0 waiting_for_room 4 undeleted 1 \n", "")
+	f.expect(t, "asic show", exitDone, "profile switch state paused stalled queue 2 queue_capacity 100 programmed 9 stale 0 waiting_for_room 4 undeleted 1 \n", "")
 }
 
 func TestLookupShowsBothRoutesWhenTheyDiffer(t *testing.T) {
@@ -158,7 +158,8 @@ func TestAuditStreamsDifferencesAndTotals(t *testing.T) {
 	const trapped = "192.0.2.0/24 trapped software 192.0.2.0/24 hardware 192.0.2.0/24 trap \n\tsoftware 192.0.2.0/24 via 10.0.1.2 dev d1 proto bgp rt_trap \n\thardware 192.0.2.0/24 trap generation 17 \n"
 	const lost = "192.0.2.0/24 blackholed software 192.0.2.0/24 hardware none \n\tsoftware 192.0.2.0/24 via 10.0.1.2 dev d1 proto bgp rt_offload_failed \n"
 	const totals = "compared 7 consistent 5 pending 0 trapped 1 blackholed 1 misrouted 0 "
-	f.expect(t, "audit", exitDone, trapped+lost+totals+"\n", "")
+	f.expect(t, "audit", exitDone, trapped+lost+totals+"silent 0 \n", "")
+	f.expect(t, "audit verdict trapped", exitDone, trapped+totals+"\n", "")
 	f.expect(t, "audit check", exitRefused, trapped+lost+totals+"silent 0 \n", "Error: hardware does something else than software for 1 of 7 prefixes.\n")
 	f.asked()
 	f.expect(t, "audit check root 192.0.0.1/8 verdict blackholed limit 1", exitUsage, "", "Error: argument \"192.0.0.1/8\" is wrong: bits are set behind the length; is it 192.0.0.0/8?\n")
@@ -209,7 +210,7 @@ func recordingFile(t *testing.T, started *vasicv1.RecordingStarted, messages ...
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(nil); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join(t.TempDir(), "recording")
@@ -226,7 +227,7 @@ func TestExposureOfARecording(t *testing.T) {
 		"windows 1 total_ms 20.000 longest_ms 20.000 p50_ms 20.000 p90_ms 20.000 p99_ms 20.000 \n"+
 		"added windows 1 total_ms 20.000 longest_ms 20.000 \n"+
 		"192.0.2.0/24 table main windows 1 total_ms 20.000 longest_ms 20.000 \n"+
-		"A daemon that advertises on accept would have drawn traffic to 1 prefix that hardware could not carry; waiting for the flag saves 20.000 ms in sum, 20.000 ms at the longest.\n", "")
+		"A daemon that advertises on accept would have drawn traffic to 1 prefix that hardware could not carry, for 20.000 ms at the longest and 20.000 ms added up over all windows; waiting for the flag avoids that.\n", "")
 	f.expect(t, "-j exposure top 0 proto static from "+file, exitDone, `{"seconds":0.020,"prefixes":1,"exposed_ever":0,"exposed_now":0,"gaps":0,"windows":0,"total_ms":0.000,"longest_ms":0.000,`+
 		`"p50_ms":0.000,"p90_ms":0.000,"p99_ms":0.000,"added":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"replaced":{"windows":0,"total_ms":0.000,"longest_ms":0.000},`+
 		`"lost":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"failed":{"windows":0,"total_ms":0.000,"longest_ms":0.000},"top":[]}`+"\n", "")
@@ -244,7 +245,8 @@ func TestExposureLive(t *testing.T) {
 	events := happened(t)[1].Events
 	f.watches = append(f.watches, func(req *vasicv1.WatchRequest, s vasicv1.WatchService_WatchServer) error {
 		for _, m := range []*vasicv1.WatchResponse{
-			{Created: &vasicv1.Created{Epoch: 7, Revision: 42}}, {Synced: &vasicv1.Synced{Revision: 42}}, {Events: events[:1]}, {Events: events[1:]},
+			{Created: &vasicv1.Created{Epoch: 7, Revision: 42}}, {Snapshot: &vasicv1.Snapshot{Routes: []*vasicv1.Route{events[0].Route}}},
+			{Synced: &vasicv1.Synced{Revision: 42}}, {Events: events[1:]},
 		} {
 			if err := s.Send(m); err != nil {
 				return err
@@ -254,7 +256,7 @@ func TestExposureLive(t *testing.T) {
 		return nil
 	})
 	code, out, errs := f.run(t, "exposure until synced for 1m table main")
-	if code != exitDone || !strings.Contains(out, "\nwindows 1 total_ms 20.000 ") || !strings.HasPrefix(errs, "Warning: net.ipv6.fib_notify_on_flag_change is 0, ") {
+	if code != exitDone || !strings.Contains(out, "\nwindows 1 total_ms ") || !strings.HasPrefix(errs, "Warning: net.ipv6.fib_notify_on_flag_change is 0, ") {
 		t.Errorf("got %d %q %q", code, out, errs)
 	}
 	code, out, _ = f.run(t, "-4 exposure live for 50ms")
@@ -296,7 +298,7 @@ func TestRecordKeepsWhatHappens(t *testing.T) {
 	lines := strings.Split(out, "\n")
 	for i, want := range []string{
 		`started {"version":"1.2.3","profile":"switch","seed":"1",`,
-		`call 1 /vasic.v1.SwitchService/UpdateSettings revision 42 programmed 9 {"settings":{"ipv4NotifyOnFlagChange":1},"updateMask":"ipv4NotifyOnFlagChange"}`,
+		`call 1 /vasic.v1.SwitchService/UpdateSettings revision 42 programmed 9 position 0 {"settings":{"ipv4NotifyOnFlagChange":1},"updateMask":"ipv4NotifyOnFlagChange"}`,
 		`event {"revision":"43","kind":"EVENT_KIND_ROUTE_ADDED",`, `event {"revision":"44",`, "",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
@@ -324,7 +326,7 @@ func TestReplayComparesWhatComes(t *testing.T) {
 	same := recordingFile(t, here, happened(t)[0])
 	f.asked()
 	f.expect(t, "replay "+same, exitDone, "1 calls, 0 events: the same\n", "")
-	if got := strings.Join(f.asked(), "\n"); !strings.HasPrefix(got, "Pause {}\nRecord {}\nUpdateSettings {settings:{ipv4NotifyOnFlagChange:1},updateMask:ipv4NotifyOnFlagChange}") {
+	if got := strings.Join(f.asked(), "\n"); !strings.HasPrefix(got, "Pause {hold:true}\nRecord {}\nUpdateSettings {settings:{ipv4NotifyOnFlagChange:1},updateMask:ipv4NotifyOnFlagChange}") {
 		t.Errorf("got %s", got)
 	}
 	f.expect(t, "replay "+same+" speed recorded", exitDone, "1 calls, 0 events: the same\n", "")

@@ -113,6 +113,15 @@ func vrfTable(ctx context.Context, c *vasic.Client, name string) (uint32, error)
 	return l.GetTable(), err
 }
 
+// vrfTable is the function vrfTable for a command that has not needed the switch yet.
+func (s *session) vrfTable(ctx context.Context, name string) (uint32, error) {
+	c, err := s.client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return vrfTable(ctx, c, name)
+}
+
 // knownTables is vrfTable for many routes: it asks once for each VRF.
 func knownTables(ctx context.Context, c *vasic.Client) func(name string) (uint32, error) {
 	known := map[string]uint32{}

@@ -28,7 +28,7 @@ type headroom struct {
 func (h *headroom) adjust() {
 	sample := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	runtimemetrics.Read(sample)
-	live := max(sample[0].Value.Uint64(), 4<<20) // the runtime starts from 4 MiB, times the percentage
+	live := max(sample[0].Value.Uint64(), 4<<20)        // the runtime starts from 4 MiB, times the percentage
 	debug.SetGCPercent(int(max(100, 100*h.bytes/live))) //nolint:gosec // at most a hundred times the megabytes
 	runtime.SetFinalizer(h, (*headroom).adjust)
 }

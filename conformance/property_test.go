@@ -89,14 +89,14 @@ func silent(c *vasicv1.Comparison) bool {
 	return true
 }
 
-// silent is silent, where the route of hardware's own prefix may tell as well: when all its next hops are dead, software goes on to a less
-// specific route, whose flags tell of itself only.
+// silent is silent, where the route of hardware's own prefix may tell as well: when all its next hops are dead, software goes on to the next
+// route of the prefix or to a less specific one, whose flags tell of itself only.
 func (v *vswitch) silent(c *vasicv1.Comparison) bool {
 	if !silent(c) || c.Hardware == nil || c.Software == nil {
 		return silent(c)
 	}
 	own, err := vasicv1.NewRouteServiceClient(v.conn).GetRoute(v.t.Context(), &vasicv1.GetRouteRequest{Prefix: c.Hardware.Prefix, Table: c.Hardware.Table})
-	return err != nil || own.Route.Prefix == c.Software.Prefix || silent(&vasicv1.Comparison{Verdict: c.Verdict, Software: own.Route, Hardware: c.Hardware})
+	return err != nil || own.Route.Id == c.Software.Id || silent(&vasicv1.Comparison{Verdict: c.Verdict, Software: own.Route, Hardware: c.Hardware})
 }
 
 // audited are the results of an audit that are of a kind.

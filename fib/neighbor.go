@@ -213,23 +213,30 @@ func (n *Neighbor) info() NeighborInfo {
 	}
 }
 
-// SetNeighbor makes an entry, or changes the one that is there unless exclusive. Errors: ErrLinkNotFound, ErrLinkDown, ErrNeighborExists.
-func (f *FIB) SetNeighbor(link string, addr netip.Addr, lladdr string, state NeighborState, exclusive bool) (info NeighborInfo, err error) {
-	ns := &f.neighbors
-	err = f.readLinks(func() error {
+// atNeighbor runs do for an address on a link, with what is known of it, which may be nil, and with the lock that guards it. Error: ErrLinkNotFound.
+func (f *FIB) atNeighbor(link string, addr netip.Addr, do func(ns *neighbors, l *Link, n *Neighbor) error) error {
+	return f.readLinks(func() error {
 		l := f.links.byName[link]
-		switch {
-		case l == nil:
+		if l == nil {
 			return errNoLink(link)
-		case !l.Up:
-			return errLinkDown("", l)
 		}
+		ns := &f.neighbors
 		ns.mu.Lock()
 		defer ns.mu.Unlock()
-		if n := ns.byKey[neighborKey{l, addr}]; exclusive && n != nil && n.entry {
+		return do(ns, l, ns.byKey[neighborKey{l, addr}])
+	})
+}
+
+// SetNeighbor makes an entry, or changes the one that is there unless exclusive. Errors: ErrLinkNotFound, ErrLinkDown, ErrNeighborExists.
+func (f *FIB) SetNeighbor(link string, addr netip.Addr, lladdr string, state NeighborState, exclusive bool) (info NeighborInfo, err error) {
+	err = f.atNeighbor(link, addr, func(ns *neighbors, l *Link, n *Neighbor) error {
+		switch {
+		case !l.Up:
+			return errLinkDown("", l)
+		case exclusive && n != nil && n.entry:
 			return &Error{Err: ErrNeighborExists, Errno: syscall.EEXIST, Detail: fmt.Sprintf("%v on %q", addr, link)}
 		}
-		n := ns.get(l, addr)
+		n = ns.get(l, addr)
 		n.entry, n.lladdr = true, lladdr
 		n.attempt++
 		ns.set(n, state)
@@ -241,15 +248,7 @@ func (f *FIB) SetNeighbor(link string, addr netip.Addr, lladdr string, state Nei
 
 // DeleteNeighbor removes an entry, or what resolved by itself. A neighbour that routes use is then resolved anew. Errors: ErrLinkNotFound, ErrNeighborNotFound.
 func (f *FIB) DeleteNeighbor(link string, addr netip.Addr) error {
-	ns := &f.neighbors
-	return f.readLinks(func() error {
-		l := f.links.byName[link]
-		if l == nil {
-			return errNoLink(link)
-		}
-		ns.mu.Lock()
-		defer ns.mu.Unlock()
-		n := ns.byKey[neighborKey{l, addr}]
+	return f.atNeighbor(link, addr, func(ns *neighbors, l *Link, n *Neighbor) error {
 		if n == nil {
 			return &Error{Err: ErrNeighborNotFound, Errno: syscall.ENOENT, Detail: fmt.Sprintf("%v on %q", addr, link)}
 		}

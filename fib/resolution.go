@@ -75,15 +75,7 @@ func (f *FIB) HoldResolution(held bool) {
 
 // ResolveNeighbor ends the resolution of a neighbour now. Errors: ErrLinkNotFound, ErrNeighborNotFound.
 func (f *FIB) ResolveNeighbor(link string, addr netip.Addr) error {
-	ns := &f.neighbors
-	return f.readLinks(func() error {
-		l := f.links.byName[link]
-		if l == nil {
-			return errNoLink(link)
-		}
-		ns.mu.Lock()
-		defer ns.mu.Unlock()
-		n := ns.byKey[neighborKey{l, addr}]
+	return f.atNeighbor(link, addr, func(ns *neighbors, _ *Link, n *Neighbor) error {
 		if n == nil || n.entry || n.state != NeighborIncomplete {
 			return &Error{Err: ErrNeighborNotFound, Errno: syscall.ENOENT, Detail: fmt.Sprintf("%v on %q is not being resolved", addr, link)}
 		}

@@ -103,3 +103,13 @@ func TestTheEncoderWritesWhatOthersWould(t *testing.T) {
 		}
 	}
 }
+
+// What is encoded without another look at its strings has none that a peer would refuse.
+func TestALinkNameIsText(t *testing.T) {
+	if err := (Link{Name: "swp\xff"}).Check(); err == nil {
+		t.Error("a name that is not UTF-8 is taken")
+	}
+	if err := (Link{Name: "swpé"}).Check(); err != nil {
+		t.Error(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
@@ -76,6 +77,8 @@ func checkLinkName(field, name string) *refusal {
 		return malformed(field, "%q is longer than %d characters", name, maxLinkName)
 	case name == "." || name == ".." || strings.ContainsAny(name, "/:") || strings.ContainsFunc(name, unicode.IsSpace):
 		return malformed(field, "%q contains '/', ':' or white space", name)
+	case !utf8.ValidString(name): // from a command line; the wire has none
+		return malformed(field, "%q is not UTF-8", name)
 	}
 	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/vasic-project/vasic/api/codec"
 )
 
 // appendTag is protowire.AppendTag for field numbers up to 2047, and small enough to be inlined.
@@ -87,16 +90,10 @@ func appendPrefix(b []byte, field protowire.Number, p netip.Prefix) []byte {
 }
 
 // appendMessage appends a message by its generated code.
-func appendMessage(b []byte, field protowire.Number, m interface {
-	SizeVT() int
-	MarshalToSizedBufferVT([]byte) (int, error)
-}) []byte {
-	size := m.SizeVT()
-	b = appendVarint(appendTag(b, field, protowire.BytesType), uint64(size)) //nolint:gosec // not negative
-	head := len(b)
-	b = slices.Grow(b, size)[:head+size]
-	if _, err := m.MarshalToSizedBufferVT(b[head:]); err != nil {
-		panic(err) // vtprotobuf fails only on messages with extensions of its own
+func appendMessage(b []byte, field protowire.Number, m proto.Message) []byte {
+	b, err := codec.AppendField(b, field, m)
+	if err != nil {
+		panic(err) // its strings were checked when they came in, or are made here
 	}
 	return b
 }

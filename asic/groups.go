@@ -210,7 +210,7 @@ func (c *Chip) groupFor(members []member) *group {
 // join puts an entry into a group, or with nil into none, and takes it out of the one it was in.
 func (c *Chip) join(n uint32, g *group) {
 	e := c.entries.at(n)
-	if g != nil && e.more == 0 && g.object == nil {
+	if g != nil && len(c.entries.more(e)) == 0 && g.object == nil {
 		for int(e.info) >= len(c.groups.byInfo) {
 			c.groups.byInfo = append(c.groups.byInfo, cachedGroup{})
 		}

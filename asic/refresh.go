@@ -163,7 +163,7 @@ func (c *Chip) refresh(limit int) {
 // follow gives the routes of an entry the flags of its group, and reports those that change.
 func (c *Chip) follow(n uint32, g *group) {
 	e := c.entries.at(n)
-	if e.more == 0 && e.flags == g.flags {
+	if len(c.entries.more(e)) == 0 && e.flags == g.flags {
 		return
 	}
 	t, pfx, v := c.tables[e.table], c.prefixOf(n), verdictOf(g.flags)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,7 +88,7 @@ func kindsOf(action vasicv1.RouteAction) []vasicv1.EventKind {
 }
 
 // limitServer is the role "limit": a server that does nothing but decode requests and encode answers and events of the shape that a
-// switch's have, with the codec that the switch has. A whole path cannot be quicker than this. One client programs at a time.
+// switch's have, with the codec that the switch has. A whole path cannot be quicker than this.
 type limitServer struct {
 	vasicv1.UnimplementedRouteServiceServer
 	vasicv1.UnimplementedWatchServiceServer
@@ -95,13 +96,27 @@ type limitServer struct {
 	each bool // encode for each watcher, and not once for all
 
 	mu       sync.Mutex // guards watchers
-	watchers map[chan published]bool
+	watchers map[*limitWatch]bool
+}
+
+// limitWatch is a watcher.
+type limitWatch struct {
+	filter *vasicv1.WatchFilter
+	events chan published
+	gone   <-chan struct{}
 }
 
 // published is a batch of events on its way to a watcher, as it shall be sent or as it shall be encoded.
 type published struct {
-	encoded mem.Buffer
-	events  []*vasicv1.Event
+	encoded  mem.Buffer
+	events   []*vasicv1.Event
+	protocol uint32 // of the routes, which have the same
+	kind     vasicv1.EventKind
+}
+
+// selects says whether a watcher wants the batch. It knows the filters that this program's clients use.
+func (p *published) selects(f *vasicv1.WatchFilter) bool {
+	return (f.GetProtocol() == 0 || f.GetProtocol() == p.protocol) && (len(f.GetKinds()) == 0 || slices.Contains(f.Kinds, p.kind))
 }
 
 // limitSettings say how it works.
@@ -113,7 +128,7 @@ func serveLimit(settings json.RawMessage) (any, handlers, error) {
 	if err := json.Unmarshal(settings, &want); err != nil {
 		return nil, nil, err
 	}
-	l := &limitServer{pool: &eventPool{}, each: want.Each, watchers: make(map[chan published]bool)}
+	l := &limitServer{pool: &eventPool{}, each: want.Each, watchers: make(map[*limitWatch]bool)}
 	return listenFor(l, grpc.ForceServerCodecV2(codec.Codec{}))
 }
 
@@ -165,6 +180,7 @@ func (l *limitServer) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.Modif
 
 // batch makes the events of one kind about operations.
 func (l *limitServer) batch(say *shape, ops []*vasicv1.RouteOperation, kind vasicv1.EventKind, now int64) (p published, err error) {
+	p.protocol, p.kind = ops[0].Route.Protocol, kind
 	if l.each {
 		for i, op := range ops {
 			p.events = append(p.events, &vasicv1.Event{})
@@ -190,10 +206,16 @@ func (l *limitServer) publish(p published) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for w := range l.watchers {
+		if !p.selects(w.filter) {
+			continue
+		}
 		if p.encoded != nil {
 			p.encoded.Ref()
 		}
-		w <- p
+		select {
+		case w.events <- p:
+		case <-w.gone:
+		}
 	}
 	if p.encoded != nil {
 		p.encoded.Free()
@@ -201,21 +223,26 @@ func (l *limitServer) publish(p published) {
 }
 
 // Watch sends what is published.
-func (l *limitServer) Watch(_ *vasicv1.WatchRequest, stream grpc.ServerStreamingServer[vasicv1.WatchResponse]) error {
-	events := make(chan published, limitAhead)
+func (l *limitServer) Watch(request *vasicv1.WatchRequest, stream grpc.ServerStreamingServer[vasicv1.WatchResponse]) error {
+	w := &limitWatch{filter: request.Filter, events: make(chan published, limitAhead), gone: stream.Context().Done()}
 	l.mu.Lock()
-	l.watchers[events] = true
+	l.watchers[w] = true
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		delete(l.watchers, w)
+		l.mu.Unlock()
+	}()
 	if err := openWatch(stream); err != nil {
 		return err
 	}
 	for {
 		select {
-		case p := <-events:
+		case p := <-w.events:
 			if err := l.send(stream, p); err != nil {
 				return err
 			}
-		case <-stream.Context().Done():
+		case <-w.gone:
 			return stream.Context().Err()
 		}
 	}

@@ -114,10 +114,11 @@ func shortTable(file string, n int) (name string, err error) {
 }
 
 // errTooFew: a table cannot be made that long.
-var errTooFew = errors.New("the table has too few /24 and /48 prefixes to make more-specifics of")
+var errTooFew = errors.New("the table has too few prefixes shorter than /24 and /48 to divide")
 
 // sized returns a table of n prefixes made from a real one; 0 means the table as it is. A shorter one takes its prefixes evenly, so that families and lengths
-// keep their shares; a longer one has more-specifics of the /24 and /48 prefixes after the real table, level by level.
+// keep their shares. A longer one grows as the Internet's does, where networks announce parts of what they have: after the real table each shorter prefix gives
+// its first /24 or /48, then its second, and so on, as far as they are not there yet.
 func sized(table []netip.Prefix, n int) (*prefixes, error) {
 	b := &builder{}
 	if n == 0 {
@@ -129,32 +130,37 @@ func sized(table []netip.Prefix, n int) (*prefixes, error) {
 		}
 		return b.list(), nil
 	}
-	longer := make(map[netip.Prefix]bool) // what the table has of more-specifics already
+	there := make(map[netip.Prefix]bool, n)
+	var divisible []netip.Prefix
 	for _, p := range table {
 		b.add(p)
-		if p.Bits() > edge(p) {
-			longer[p] = true
+		if there[p] = true; p.Bits() < edge(p) {
+			divisible = append(divisible, p)
 		}
 	}
-	for level := 1; level <= 8; level++ {
-		for _, p := range table {
-			if p.Bits() != edge(p) {
-				continue
+	for number := uint32(0); len(divisible) > 0; number++ {
+		rest := divisible[:0]
+		for _, p := range divisible {
+			if len(b.ends) == n {
+				return b.list(), nil
 			}
-			for part := range 1 << level {
-				if len(b.ends) == n {
-					return b.list(), nil
-				}
-				if q := specific(p, level, part); !longer[q] {
-					b.add(q)
-				}
+			if q := part(p, number); !there[q] {
+				b.add(q)
+				there[q] = true
+			}
+			if number+1 < 1<<min(edge(p)-p.Bits(), 31) {
+				rest = append(rest, p)
 			}
 		}
+		divisible = rest
+	}
+	if len(b.ends) == n {
+		return b.list(), nil
 	}
 	return nil, fmt.Errorf("%d prefixes: %w", n, errTooFew)
 }
 
-// edge is the length of the prefixes that most networks announce and nobody accepts more-specifics of.
+// edge is the length of the longest prefixes that most networks accept.
 func edge(p netip.Prefix) int {
 	if p.Addr().Is4() {
 		return 24
@@ -162,12 +168,17 @@ func edge(p netip.Prefix) int {
 	return 48
 }
 
-// specific returns one of the 2^level parts of a /24 or /48.
-func specific(p netip.Prefix, level, part int) netip.Prefix {
+// part returns the /24 or /48 with that number within a shorter prefix.
+func part(p netip.Prefix, number uint32) netip.Prefix {
 	bytes := p.Addr().AsSlice()
-	bytes[p.Bits()/8] = byte(part << (8 - level))
+	end := edge(p) / 8 // the number is added to the bytes before
+	for i := range 4 {
+		if end-4+i >= 0 {
+			bytes[end-4+i] |= byte(number >> (24 - 8*i))
+		}
+	}
 	a, _ := netip.AddrFromSlice(bytes)
-	return netip.PrefixFrom(a, p.Bits()+level)
+	return netip.PrefixFrom(a, edge(p))
 }
 
 // onlyIPv4 returns the IPv4 prefixes of a table.

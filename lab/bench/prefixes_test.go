@@ -25,9 +25,9 @@ func TestShorterTablesAreTakenEvenly(t *testing.T) {
 	}
 }
 
-func TestLongerTablesHaveMoreSpecificsEachOnce(t *testing.T) {
-	table := tableOf("1.0.0.0/24", "1.0.0.128/25", "1.0.0.64/26", "2.0.0.0/8", "2001:db8:1::/48")
-	const n = 5 + 3 + 7
+func TestLongerTablesDivideShorterPrefixesEachOnce(t *testing.T) {
+	table := tableOf("1.0.0.0/22", "1.0.0.0/24", "1.0.2.0/25", "2.255.0.0/16", "2001:db8:2::/47", "2001:db8::/32")
+	const n = 6 + 3 + 4 + 2 + 1
 	p, err := sized(table, n)
 	if err != nil {
 		t.Fatal(err)
@@ -40,14 +40,23 @@ func TestLongerTablesHaveMoreSpecificsEachOnce(t *testing.T) {
 		}
 		seen[text] = true
 	}
-	if p.len() != n || p.at(5) != "1.0.0.0/25" || p.at(6) != "2001:db8:1::/49" || p.at(8) != "1.0.0.0/26" || p.at(9) != "1.0.0.128/26" {
-		t.Errorf("got %q", p.text)
+	for i, want := range []string{
+		6: "2.255.0.0/24", "2001:db8:2::/48", "2001:db8::/48",
+		"1.0.1.0/24", "2.255.1.0/24", "2001:db8:3::/48", "2001:db8:1::/48",
+		"1.0.2.0/24", "2.255.2.0/24", // the table has the next /48
+	} {
+		if want != "" && p.at(i) != want {
+			t.Errorf("prefix %d is %s, want %s", i, p.at(i), want)
+		}
 	}
 	again, _ := sized(table, n)
-	if again.text != p.text {
-		t.Error("the same table is not made again")
+	if p.len() != n || again.text != p.text {
+		t.Errorf("got %d prefixes %q, and then %q", p.len(), p.text, again.text)
 	}
-	if _, err := sized(table, 10_000); !errors.Is(err, errTooFew) {
+	if all, err := sized(tableOf("1.0.0.0/22"), 5); err != nil || all.len() != 5 || all.at(4) != "1.0.3.0/24" {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if _, err := sized(tableOf("1.0.0.0/22"), 6); !errors.Is(err, errTooFew) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -15,7 +15,6 @@ const (
 	rowIdle    = "idle"
 	rowChurn   = "churning, 100,000 routes/s"
 	rowFlatOut = "churning, as quickly as possible"
-	rowEcho    = "limit server, idle"
 
 	colAccept = "accept ms"
 	colEvent  = "accept → flag event ms"
@@ -38,33 +37,18 @@ func (b *bench) latency(ctx context.Context) error {
 	s.notef("%s operations a second, each in a message of its own, with a watcher of their flag events in the same client, on a switch with the real table and no configured latency. "+
 		"The event can be here before the answer, and then counts as 0 behind it; request → flag event is both together. Churning: another client replaces the table's routes meanwhile.", whole(latencyRate))
 	for round := range b.rounds {
-		if err := b.latencyOfLimit(ctx, s, round); err != nil {
-			return fmt.Errorf("limit: %w", err)
-		}
-		if err := b.latencyOfSwitch(ctx, s, round); err != nil {
-			return err
+		for _, role := range []string{"limit", "switch"} {
+			if err := b.latencyOf(ctx, s, role, round); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// latencyOfLimit measures a server without a switch.
-func (b *bench) latencyOfLimit(ctx context.Context, s *sheet, round int) error {
-	r, err := b.newRig(ctx, "limit", none{})
-	if err != nil {
-		return err
-	}
-	defer r.stop()
-	probe, err := r.client(ctx, "latency")
-	if err != nil {
-		return err
-	}
-	return b.probe(ctx, s, rowEcho, probe, round)
-}
-
-// latencyOfSwitch measures one switch, with more and more to do.
-func (b *bench) latencyOfSwitch(ctx context.Context, s *sheet, round int) error {
-	r, err := b.newLoadRig(ctx, "switch", tableArgs{Routes: b.sizes.latencyRoutes})
+// latencyOf measures one server, with more and more to do.
+func (b *bench) latencyOf(ctx context.Context, s *sheet, role string, round int) error {
+	r, err := b.newLoadRig(ctx, role, tableArgs{Routes: b.sizes.latencyRoutes})
 	if err != nil {
 		return err
 	}
@@ -90,12 +74,16 @@ func (b *bench) latencyOfSwitch(ctx context.Context, s *sheet, round int) error 
 		} else {
 			churn <- nil
 		}
-		err := b.probe(ctx, s, busy.row, probe, round)
+		row := busy.row
+		if role != "switch" {
+			row = role + ", " + row
+		}
+		err := b.probe(ctx, s, row, probe, round)
 		if churnErr := <-churn; err == nil {
 			err = churnErr
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", busy.row, err)
+			return fmt.Errorf("%s: %w", row, err)
 		}
 	}
 	return nil

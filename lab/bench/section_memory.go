@@ -17,7 +17,7 @@ func (b *bench) memory(ctx context.Context) error {
 		column{colHeap, decimals(1)}, column{"resident B/route", decimals(1)}, column{"live heap MB", decimals(1)}, column{"resident MB", decimals(1)},
 		column{"event log MB", decimals(1)}, column{colAfter, decimals(1)}, column{"resident after deletes MB", decimals(1)})
 	s.notef("Software and hardware together, one next hop a route, less what the empty switch has. The event log, which is bounded, is taken off except from " +
-		"`resident MB`. Tables beyond the real one have more-specifics of its /24 and /48 prefixes; they are measured in the first round only.")
+		"`resident MB`. Tables beyond the real one have parts of its shorter prefixes, each a /24 or a /48; they are measured in the first round only.")
 	for round := range b.rounds {
 		for _, n := range b.sizes.memory {
 			if round > 0 && n != b.sizes.memory[0] {

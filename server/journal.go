@@ -18,6 +18,7 @@ const (
 	fieldWatchSnapshot  protowire.Number = 3 // WatchResponse.snapshot
 	fieldSnapshotRoutes protowire.Number = 1 // Snapshot.routes
 	fieldListRoutes     protowire.Number = 1 // ListRoutesResponse.routes
+	fieldResults        protowire.Number = 1 // ModifyRoutesResponse.results
 	fieldRecordEvents   protowire.Number = 3 // RecordResponse.events
 	fieldEventRevision  protowire.Number = 1 // Event.revision
 )

@@ -9,16 +9,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/vasic-project/vasic/api/codec"
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
 
-const (
-	// answerBatch is how many answers go into one message at most.
-	answerBatch = 1024
-	// maxUnsent is how many answers may wait for a client that does not read before its operations are no longer read either.
-	maxUnsent = 1 << 14
-)
+// maxUnsent is how many answers may wait for a client that does not read before its operations are no longer read either.
+const maxUnsent = 1 << 14
 
 // modifyStream is one ModifyRoutes call. One goroutine reads operations and has them carried out, the handler's sends answers, and the
 // programming goroutine adds hardware results.
@@ -35,7 +32,7 @@ type modifyStream struct {
 	answers  []fib.Answer
 
 	mu      sync.Mutex // guards all following fields; a leaf lock, also taken with a family's lock held
-	unsent  []*vasicv1.OperationResult
+	unsent  answers
 	waiting int           // operations whose hardware result is still to come
 	drained chan struct{} // closed when unsent has become short again; nil where nobody waits
 	done    bool          // nothing more is read
@@ -47,21 +44,20 @@ type batch struct {
 	m        *modifyStream
 	ids      []uint64 // of the operations, by cookie
 	answered bool     // guarded by m.mu, as is early
-	early    []*vasicv1.OperationResult
+	early    answers
 }
 
 // Settle implements fib.Waiter.
 func (b *batch) Settle(cookie uint64, outcome fib.Outcome, reason fib.Reason) {
-	res := &vasicv1.OperationResult{Id: b.ids[cookie], Status: statusOfOutcome(outcome), FailureReason: vasicv1.FailureReason(reason)}
 	b.m.mu.Lock()
 	defer b.m.mu.Unlock()
 	b.m.waiting--
-	if !b.answered {
-		b.early = append(b.early, res)
-		return
+	to := &b.early
+	if b.answered {
+		to = &b.m.unsent
+		b.m.signal()
 	}
-	b.m.unsent = append(b.m.unsent, res)
-	b.m.signal()
+	to.settled(b.ids[cookie], statusOfOutcome(outcome), reason)
 }
 
 func (m *modifyStream) signal() {
@@ -95,8 +91,8 @@ func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.Modif
 // send sends what there is and reports whether that was all.
 func (m *modifyStream) send() (finished bool, err error) {
 	m.mu.Lock()
-	results := m.unsent
-	m.unsent = nil
+	unsent := m.unsent.pieces
+	m.unsent = answers{}
 	finished = m.done && (m.waiting == 0 || m.err != nil && !errors.Is(m.err, errShuttingDown))
 	end := m.err
 	if m.drained != nil {
@@ -104,12 +100,10 @@ func (m *modifyStream) send() (finished bool, err error) {
 		m.drained = nil
 	}
 	m.mu.Unlock()
-	for len(results) > 0 {
-		n := min(len(results), answerBatch)
-		if err := m.stream.Send(&vasicv1.ModifyRoutesResponse{Results: results[:n]}); err != nil {
+	for i := range unsent {
+		if err := m.stream.SendMsg(codec.Raw(unsent[i : i+1])); err != nil {
 			return false, err
 		}
-		results = results[n:]
 	}
 	if finished {
 		return true, end
@@ -166,7 +160,7 @@ func (m *modifyStream) room() error {
 	ctx := m.stream.Context()
 	for {
 		m.mu.Lock()
-		if len(m.unsent) < maxUnsent {
+		if m.unsent.count < maxUnsent {
 			m.mu.Unlock()
 			return m.s.reserve(ctx)
 		}
@@ -246,35 +240,27 @@ func resize[T any](s []T, n int) []T {
 
 // answer puts the answers to a message, and the hardware results that came meanwhile, on their way.
 func (m *modifyStream) answer(b *batch, ops []*vasicv1.RouteOperation) {
-	store := make([]vasicv1.OperationResult, len(ops))
-	results := make([]*vasicv1.OperationResult, 0, len(ops))
-	unasked := 0 // operations that asked for a hardware result which hardware will not give
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for i, op := range ops {
-		res, a, bad := &store[i], &m.answers[i], m.parsed[i].bad
-		results = append(results, res)
-		res.Id = op.GetId()
+		a, bad := &m.answers[i], m.parsed[i].bad
 		if bad == nil && a.Err != nil {
 			bad = refuse(a.Err)
 		}
 		if bad != nil {
-			res.Status, res.Error = vasicv1.OperationStatus_OPERATION_STATUS_REFUSED, bad.operationError()
+			m.unsent.refused(op.GetId(), bad)
 		} else {
-			res.Status = vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED
-			res.Revision, res.RouteId, res.Generation, res.Warning = a.Revision, a.ID, a.Generation, a.Warning
+			m.unsent.accepted(op.GetId(), a)
 		}
 		if m.requests[i].Waiter == nil || a.Pending {
 			continue
 		}
-		unasked++
+		m.waiting-- // hardware was not asked
 		if bad == nil {
-			results = append(results, &vasicv1.OperationResult{Id: op.Id, Status: vasicv1.OperationStatus_OPERATION_STATUS_NOT_SELECTED})
+			m.unsent.settled(op.GetId(), vasicv1.OperationStatus_OPERATION_STATUS_NOT_SELECTED, fib.ReasonNone)
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.waiting -= unasked
 	b.answered = true
-	m.unsent = append(append(m.unsent, results...), b.early...)
-	b.early = nil
+	m.unsent.take(&b.early)
 	m.signal()
 }

@@ -8,25 +8,34 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// pieces are encoded routes, cut so that none is much larger than maxMessageBytes.
-type pieces struct {
+// pieces are encoded elements of a repeated field, cut so that none is much larger than maxMessageBytes.
+type pieces [][]byte
+
+// last returns the piece that the next element is appended to.
+func (p *pieces) last() *[]byte {
+	n := len(*p)
+	if n == 0 || len((*p)[n-1]) >= maxMessageBytes {
+		*p = append(*p, nil)
+		n++
+	}
+	return &(*p)[n-1]
+}
+
+// routePieces are encoded routes.
+type routePieces struct {
 	encoder encoder
 	field   protowire.Number // of the routes in their message
-	list    [][]byte
+	list    pieces
 }
 
 // add encodes one more route. It must be called as an encoder's methods.
-func (p *pieces) add(r *fib.Route) {
-	n := len(p.list)
-	if n == 0 || len(p.list[n-1]) >= maxMessageBytes {
-		p.list = append(p.list, nil)
-		n++
-	}
-	p.list[n-1] = p.encoder.appendRoute(p.list[n-1], p.field, r)
+func (p *routePieces) add(r *fib.Route) {
+	to := p.list.last()
+	*to = p.encoder.appendRoute(*to, p.field, r)
 }
 
 // stream walks to the end and sends the routes that are selected. read is told of each chunk before its routes are sent.
-func (p *pieces) stream(ctx context.Context, w *fib.Walk, selected func(*fib.Route) bool, read func(*fib.Chunk), send func([]byte) error) error {
+func (p *routePieces) stream(ctx context.Context, w *fib.Walk, selected func(*fib.Route) bool, read func(*fib.Chunk), send func([]byte) error) error {
 	for {
 		p.list = nil
 		chunk, more := w.Next(func(r *fib.Route) {

@@ -128,7 +128,7 @@ func (r routeService) ListRoutes(req *vasicv1.ListRoutesRequest, stream grpc.Ser
 	if bad != nil {
 		return bad
 	}
-	out := pieces{encoder: encoder{fib: r.s.fib}, field: fieldListRoutes}
+	out := routePieces{encoder: encoder{fib: r.s.fib}, field: fieldListRoutes}
 	send := func(routes []byte) error { return stream.SendMsg(codec.Raw{routes}) }
 	for _, w := range f.walks(r.s.fib) {
 		if err := out.stream(stream.Context(), w, f.matches, func(*fib.Chunk) {}, send); err != nil {

@@ -90,7 +90,7 @@ func (w watchService) Watch(req *vasicv1.WatchRequest, stream grpc.ServerStreami
 // list sends the snapshot and remembers of which moment each part is.
 func (w *watch) list() error {
 	w.snapshot = newSnapshot()
-	out := pieces{encoder: encoder{fib: w.s.fib}, field: fieldSnapshotRoutes}
+	out := routePieces{encoder: encoder{fib: w.s.fib}, field: fieldSnapshotRoutes}
 	send := func(routes []byte) error {
 		head := protowire.AppendVarint(protowire.AppendTag(nil, fieldWatchSnapshot, protowire.BytesType), uint64(len(routes)))
 		return w.stream.SendMsg(codec.Raw{head, routes})

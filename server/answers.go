@@ -1,0 +1,51 @@
+package server
+
+import (
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/fib"
+)
+
+// Numbers of the fields of vasicv1.OperationResult.
+const resultID, resultStatus, resultRevision, resultRouteID, resultGeneration, resultReason, resultError, resultWarning = 1, 2, 3, 4, 5, 6, 7, 8
+
+// answers are answers to operations in wire format, as ModifyRoutesResponse.results.
+type answers struct {
+	pieces pieces
+	count  int
+}
+
+// open begins an answer, which shut ends.
+func (a *answers) open(id uint64, status vasicv1.OperationStatus) (piece *[]byte, b []byte, start int) {
+	a.count++
+	piece = a.pieces.last()
+	b, start = open(*piece, fieldResults)
+	b = appendUint(b, resultID, id)
+	return piece, appendUint(b, resultStatus, uint64(status)), start //nolint:gosec // not negative
+}
+
+// accepted adds the first answer to an operation that was not refused.
+func (a *answers) accepted(id uint64, answer *fib.Answer) {
+	piece, b, start := a.open(id, vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED)
+	b = appendUint(b, resultRevision, answer.Revision)
+	b = appendUint(b, resultRouteID, answer.ID)
+	b = appendUint(b, resultGeneration, answer.Generation)
+	*piece = shut(appendText(b, resultWarning, answer.Warning), start)
+}
+
+// refused adds the answer to an operation that was.
+func (a *answers) refused(id uint64, why *refusal) {
+	piece, b, start := a.open(id, vasicv1.OperationStatus_OPERATION_STATUS_REFUSED)
+	*piece = shut(appendMessage(b, resultError, why.operationError()), start)
+}
+
+// settled adds what became of an operation in hardware.
+func (a *answers) settled(id uint64, status vasicv1.OperationStatus, reason fib.Reason) {
+	piece, b, start := a.open(id, status)
+	*piece = shut(appendUint(b, resultReason, uint64(reason)), start)
+}
+
+// take moves the answers of another list here.
+func (a *answers) take(more *answers) {
+	a.pieces, a.count = append(a.pieces, more.pieces...), a.count+more.count
+	*more = answers{}
+}

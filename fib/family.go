@@ -79,6 +79,7 @@ type family struct {
 	list, before, after, removed, added []uint32
 
 	siblings []Sibling // backs Event.Route.Siblings until commit
+	shown    Route     // what visitors are shown
 	resolved []*Info   // what resolve returns
 	hops     []NextHop // of the Info being resolved
 
@@ -125,8 +126,13 @@ func (f *family) existing(id uint32, source netip.Prefix) (*table, *Error) {
 
 // load reads the rows of a prefix into f.list and remembers the candidate in f.before.
 func (f *family) load(t *table, pfx netip.Prefix) {
-	f.list = f.list[:0]
 	head, _ := t.heads.Get(pfx)
+	f.loadFrom(head)
+}
+
+// loadFrom is load of the prefix whose first row is head; 0: of one without rows.
+func (f *family) loadFrom(head uint32) {
+	f.list = f.list[:0]
 	for n := head; n != 0; n = f.rows.At(n).next {
 		f.list = append(f.list, n)
 	}

@@ -3,7 +3,6 @@ package fib
 import (
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -163,42 +162,6 @@ func (f *FIB) Counts(af Family) Counts {
 	return Counts{Rows: fam.counts, Stale: fam.stale.Load(), Suppressed: fam.suppressed.Load(), outcomes: fam.outcomes}
 }
 
-// Lookup shows visit the route that a packet to the address takes: the tables of the rules unless one is given, longest prefix, then the first
-// route whose TOS is that of the packet or 0. A throw route ends the look-up in its table. visit runs with the lock held.
-func (f *FIB) Lookup(a netip.Addr, table uint32, tos uint8, visit func(*Route)) error {
-	fam := f.families[FamilyOf(a)]
-	fam.mu.Lock()
-	defer fam.mu.Unlock()
-	ids := fam.asked
-	if table != 0 {
-		ids = []uint32{table}
-	}
-	for _, id := range ids {
-		t := fam.tables.any[id]
-		if t == nil {
-			continue
-		}
-		if pfx, n, ok := fam.lookup(t, a, tos); ok && fam.infoOf(n).Type != TypeThrow {
-			fam.show(t, pfx, n, visit)
-			return nil
-		}
-	}
-	return &Error{Err: ErrNotFound, Errno: syscall.ENETUNREACH, Detail: a.String()}
-}
-
-// lookup leaves the prefix's rows in f.list.
-func (f *family) lookup(t *table, a netip.Addr, tos uint8) (netip.Prefix, uint32, bool) {
-	for pfx := range t.heads.Supernets(netip.PrefixFrom(a, a.BitLen())) {
-		f.load(t, pfx)
-		for _, n := range f.list {
-			if r := f.rows.At(n); (r.tos == 0 || r.tos == tos) && f.alive(f.infoOf(n)) {
-				return pfx, n, true
-			}
-		}
-	}
-	return netip.Prefix{}, 0, false
-}
-
 // alive reports whether a route can carry packets: it has no next hop at all, or one on a link that is up.
 func (f *family) alive(info *Info) bool {
 	for i := range info.NextHops {
@@ -230,7 +193,7 @@ func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uin
 
 // show calls visit with the view of row n of f.list.
 func (f *family) show(t *table, pfx netip.Prefix, n uint32, visit func(*Route)) {
-	v := f.view(t, pfx, n)
-	visit(&v)
+	f.shown = f.view(t, pfx, n)
+	visit(&f.shown)
 	f.siblings = f.siblings[:0]
 }

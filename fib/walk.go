@@ -142,7 +142,7 @@ func (w *Walk) Audit(visit func(*Route), then func(Chunk)) (more bool) {
 	}
 	slices.SortFunc(w.list, f.rules.dumpOrder)
 	for _, e := range w.list {
-		f.visit(t, e.prefix, visit)
+		f.visit(t, e, visit)
 	}
 	c.Revision = f.fib.sink.Head()
 	then(c)
@@ -166,8 +166,8 @@ func (f *family) within(t *table, block netip.Prefix, list []entry) []entry {
 }
 
 // visit calls fn for each route of the prefix; siblings are one route.
-func (f *family) visit(t *table, pfx netip.Prefix, fn func(*Route)) {
-	f.load(t, pfx)
+func (f *family) visit(t *table, e entry, fn func(*Route)) {
+	f.loadFrom(e.head)
 	for i, n := range f.list {
 		if f.rules.siblings && i > 0 {
 			id := f.rows.At(n).id
@@ -175,7 +175,7 @@ func (f *family) visit(t *table, pfx netip.Prefix, fn func(*Route)) {
 				continue
 			}
 		}
-		f.show(t, pfx, n, fn)
+		f.show(t, e.prefix, n, fn)
 	}
 }
 

@@ -64,6 +64,7 @@ func TestLongestPrefixWinsAcrossTablesThatAreOne(t *testing.T) {
 		r.submit(wide, r.blackhole(1, 2), in(100, r.blackhole(3, 3)))
 		r.settled()
 		r.View(func(v *asic.View) {
+			var e asic.Entry
 			for _, c := range []struct {
 				addr   string
 				tables []uint32
@@ -72,7 +73,7 @@ func TestLongestPrefixWinsAcrossTablesThatAreOne(t *testing.T) {
 				{"192.0.2.1", []uint32{fib.TableLocal, fib.TableMain}, 2}, {"192.0.2.2", []uint32{fib.TableMain}, 1},
 				{"192.0.2.3", []uint32{100, fib.TableMain}, 3}, {"192.0.2.4", []uint32{100}, 0}, {"198.51.100.1", []uint32{99, 254}, 0},
 			} {
-				e, ok := v.Lookup(netip.MustParseAddr(c.addr), c.tables)
+				ok := v.LookupInto(&e, netip.MustParseAddr(c.addr), c.tables)
 				if ok != (c.row != 0) || ok && e.Routes[0].Row != c.row {
 					t.Errorf("%s in %v: %+v", c.addr, c.tables, e)
 				}

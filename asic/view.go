@@ -54,33 +54,41 @@ func (c *Chip) View(fn func(*View)) {
 
 // At returns the entry of a prefix in the hardware table that a table's routes go to. Where the chip merges tables the entry can be of another one: see
 // Entry.Table.
-func (v *View) At(family fib.Family, table uint32, pfx netip.Prefix) (Entry, bool) {
-	t := v.existing(family, table)
-	if t == nil {
-		return Entry{}, false
-	}
-	n, ok := t.prefixes.Get(pfx)
-	if !ok {
-		return Entry{}, false
-	}
-	return v.entry(n), true
+func (v *View) At(family fib.Family, table uint32, pfx netip.Prefix) (e Entry, ok bool) {
+	ok = v.AtInto(&e, family, table, pfx)
+	return e, ok
 }
 
-// Lookup returns the entry that a packet to the address meets that is looked up in these tables, in this order: of each hardware table the longest
-// prefix, once.
-func (v *View) Lookup(a netip.Addr, tables []uint32) (Entry, bool) {
-	var done []*space
+// AtInto is At into e, whose memory is used again. It leaves e alone where there is no entry.
+func (v *View) AtInto(e *Entry, family fib.Family, table uint32, pfx netip.Prefix) bool {
+	t := v.existing(family, table)
+	if t == nil {
+		return false
+	}
+	n, ok := t.prefixes.Get(pfx)
+	if ok {
+		v.read(e, n)
+	}
+	return ok
+}
+
+// LookupInto reads into e, whose memory is used again, the entry that a packet to the address meets that is looked up in these tables, in this order: of each
+// hardware table the longest prefix, once. It leaves e alone and returns false where there is none.
+func (v *View) LookupInto(e *Entry, a netip.Addr, tables []uint32) bool {
+	var room [4]*space
+	done := room[:0]
 	for _, id := range tables {
 		t := v.existing(fib.FamilyOf(a), id)
 		if t == nil || slices.Contains(done, t.space) {
 			continue
 		}
 		if n, ok := t.prefixes.Lookup(a); ok {
-			return v.entry(n), true
+			v.read(e, n)
+			return true
 		}
 		done = append(done, t.space)
 	}
-	return Entry{}, false
+	return false
 }
 
 // Within returns the entries from routes of a table whose prefixes are within the block, it included, in no order that means something.
@@ -91,11 +99,29 @@ func (v *View) Within(family fib.Family, table uint32, block netip.Prefix) iter.
 			return
 		}
 		for _, n := range t.prefixes.Subnets(block) {
-			if v.c.tableOf(n) == t && !yield(v.entry(n)) {
+			if v.c.tableOf(n) != t {
+				continue
+			}
+			var e Entry
+			if v.read(&e, n); !yield(e) {
 				return
 			}
 		}
 	}
+}
+
+// Count returns how many entries Within returns.
+func (v *View) Count(family fib.Family, table uint32, block netip.Prefix) (count int) {
+	t := v.existing(family, table)
+	if t == nil {
+		return 0
+	}
+	for _, n := range t.prefixes.Subnets(block) {
+		if v.c.entries.at(n).table == t.number {
+			count++
+		}
+	}
+	return count
 }
 
 // Tables returns the ids of the tables that hardware has seen routes of, in ascending order.
@@ -130,20 +156,25 @@ func (v *View) Pending(family fib.Family, table uint32, pfx netip.Prefix) bool {
 // existing returns the table, or nil if hardware has not seen it.
 func (v *View) existing(family fib.Family, id uint32) *table { return v.c.byKey[tableKey{family, id}] }
 
-func (v *View) entry(n uint32) Entry {
+// read reads an entry into e, whose memory is used again.
+func (v *View) read(e *Entry, n uint32) {
 	c := v.c
 	row, t := c.entries.at(n), c.tableOf(n)
-	e := Entry{Family: t.family, Table: t.id, Prefix: c.prefixOf(n), Action: Trap, Group: row.group}
-	for _, m := range c.entries.members(n, nil) {
+	*e = Entry{
+		Family: t.family, Table: t.id, Prefix: c.prefixOf(n), Action: Trap, Group: row.group, Routes: e.Routes[:0], Flags: e.Flags[:0], Hops: e.Hops[:0],
+	}
+	e.Routes = append(e.Routes, fib.Ref{Generation: row.generation, Row: row.row, Info: c.entries.infos[row.info]})
+	e.Flags = append(e.Flags, verdictOf(row.flags).flags)
+	for _, m := range c.entries.more(row) {
 		e.Routes = append(e.Routes, m.ref)
 		e.Flags = append(e.Flags, verdictOf(m.flags).flags)
 	}
 	if e.Flags[0]&fib.FlagOffload == 0 {
-		return e
+		return
 	}
 	if row.group == 0 {
 		e.Action = Drop
-		return e
+		return
 	}
 	g := c.groups.list[row.group]
 	switch {
@@ -162,5 +193,4 @@ func (v *View) entry(n uint32) Entry {
 	for i := range g.hops {
 		e.Hops = append(e.Hops, EntryHop{g.hops[i], g.slots[i]})
 	}
-	return e
 }

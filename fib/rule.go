@@ -99,14 +99,6 @@ func (f *FIB) Rules(family Family) (list []Rule) {
 	return list
 }
 
-// LookupTables returns the tables that a look-up of a packet of no VRF asks, in order.
-func (f *FIB) LookupTables(family Family) []uint32 {
-	fam := f.families[family]
-	fam.mu.Lock()
-	defer fam.mu.Unlock()
-	return slices.Clone(fam.asked)
-}
-
 // replayRules tells hardware the rules anew.
 func (f *family) replayRules() error {
 	for i := range f.routing {

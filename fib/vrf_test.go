@@ -56,9 +56,11 @@ func TestRulesSayWhichTablesAreAsked(t *testing.T) {
 	if second.Priority != 99 {
 		t.Errorf("a rule without priority got %d, want 99", second.Priority)
 	}
-	if got, want := r.LookupTables(IPv4), []uint32{TableLocal, 101, 100, TableMain, TableDefault}; !slices.Equal(got, want) {
-		t.Errorf("tables asked: %v, want %v", got, want)
-	}
+	r.View(IPv4, func(v View) {
+		if got, want := v.LookupTables(), []uint32{TableLocal, 101, 100, TableMain, TableDefault}; !slices.Equal(got, want) {
+			t.Errorf("tables asked: %v, want %v", got, want)
+		}
+	})
 	priority := uint32(100)
 	r.must(r.DeleteRule(IPv4, &priority, 0))
 	if err := r.DeleteRule(IPv4, &priority, 0); !errors.Is(err, ErrRuleNotFound) {

@@ -32,12 +32,15 @@ type audit struct {
 	encoder  encoder
 
 	// Of one piece.
-	busy     bool // something is in the queue
+	busy     bool       // something is in the queue
+	entry    asic.Entry // the one that is looked at
+	software []byte     // the route that is reported
 	rows     []auditedPrefix
 	known    map[netip.Prefix]struct{} // the prefixes of rows; made when somebody asks
 	siblings []fib.Sibling
 	strays   []stray
-	found    []*vasicv1.Comparison
+	found    [][]byte // AuditResponse.comparisons, in as many messages
+	inLast   int      // of these, in the last one
 }
 
 // auditedPrefix is a prefix of the FIB and the first of its routes that can carry packets, or the last one if none can.
@@ -57,7 +60,7 @@ func (a *audit) selects(v vasicv1.Verdict) bool {
 }
 
 // run compares everything and hands over what it finds. progress is called between pieces, without any lock.
-func (a *audit) run(ctx context.Context, progress func(found []*vasicv1.Comparison) error) error {
+func (a *audit) run(ctx context.Context, progress func(found [][]byte) error) error {
 	a.encoder.fib = a.s.fib
 	for _, family := range a.families {
 		var seen []uint32
@@ -72,7 +75,7 @@ func (a *audit) run(ctx context.Context, progress func(found []*vasicv1.Comparis
 }
 
 // walk compares the tables that software has, or one, and adds them to seen.
-func (a *audit) walk(ctx context.Context, family fib.Family, table uint32, seen *[]uint32, progress func([]*vasicv1.Comparison) error) error {
+func (a *audit) walk(ctx context.Context, family fib.Family, table uint32, seen *[]uint32, progress func([][]byte) error) error {
 	w := a.s.fib.Walk(family, table, a.within)
 	for w.Audit(a.visit, func(c fib.Chunk) {
 		*seen = append(*seen, c.Table)
@@ -87,7 +90,7 @@ func (a *audit) walk(ctx context.Context, family fib.Family, table uint32, seen 
 }
 
 // strangers compares what hardware has of tables that software has never had.
-func (a *audit) strangers(ctx context.Context, family fib.Family, seen []uint32, progress func([]*vasicv1.Comparison) error) error {
+func (a *audit) strangers(ctx context.Context, family fib.Family, seen []uint32, progress func([][]byte) error) error {
 	within := a.within
 	if !within.IsValid() {
 		within = everything[family]
@@ -144,7 +147,7 @@ func (a *audit) compare(family fib.Family, c *fib.Chunk) {
 		matched := 0 // entries of the table, in the block, of prefixes that software has
 		for i := range a.rows {
 			p := &a.rows[i]
-			e, present := v.At(family, c.Table, p.route.Prefix)
+			e, present := &a.entry, v.AtInto(&a.entry, family, c.Table, p.route.Prefix)
 			if present && e.Table == c.Table && inBlock(c.Block, p.route.Prefix) {
 				matched++
 			}
@@ -153,7 +156,8 @@ func (a *audit) compare(family fib.Family, c *fib.Chunk) {
 				continue
 			}
 			if present && e.Table == c.Table && !c.Source.IsValid() {
-				a.strays = append(a.strays, stray{e, v.Pending(family, c.Table, e.Prefix)})
+				a.strays = append(a.strays, stray{*e, v.Pending(family, c.Table, e.Prefix)})
+				a.entry = asic.Entry{} // its memory is the stray's now
 			} else {
 				a.count(family, vasicv1.Verdict_VERDICT_CONSISTENT)
 			}
@@ -169,15 +173,15 @@ func (a *audit) compare(family fib.Family, c *fib.Chunk) {
 func inBlock(block, p netip.Prefix) bool { return p.Bits() >= block.Bits() && block.Contains(p.Addr()) }
 
 // judge compares the route that software uses for its prefix with the hardware entry there, or else with the one that covers it.
-func (a *audit) judge(v *asic.View, r *fib.Route, e asic.Entry, present bool) {
+func (a *audit) judge(v *asic.View, r *fib.Route, e *asic.Entry, present bool) {
 	c := comparison{software: treatmentBy(r)}
 	if present {
-		c.hardware = treatmentOf(&e)
+		c.hardware = treatmentOf(e)
 	}
 	switch {
-	case present && hides(&e, r):
+	case present && hides(e, r):
 		c.same, c.software = true, c.hardware
-	case ignored(r), present && madeFrom(&e, r):
+	case ignored(r), present && madeFrom(e, r):
 		c.same = true
 	}
 	if !c.same || c.hardware == handles {
@@ -185,8 +189,8 @@ func (a *audit) judge(v *asic.View, r *fib.Route, e asic.Entry, present bool) {
 			!c.same && r.Info.NextHopID != 0 && a.busy // a change of its object may wait
 	}
 	if !c.same && !c.pending && !present {
-		if e, present = covering(v, r); present {
-			c.hardware = treatmentOf(&e)
+		if present = covering(v, e, r); present {
+			c.hardware = treatmentOf(e)
 		}
 	}
 	verdict := c.verdict()
@@ -194,30 +198,26 @@ func (a *audit) judge(v *asic.View, r *fib.Route, e asic.Entry, present bool) {
 	if !a.selects(verdict) {
 		return
 	}
-	m := &vasicv1.Comparison{Verdict: verdict, Software: a.encoder.message(r)}
-	if present {
-		m.Hardware = entryMessage(&e)
+	if !present {
+		e = nil
 	}
-	a.report(m)
+	a.software = a.encoder.appendRoute(a.software[:0], comparisonSoftware, r)
+	a.report(verdict, e)
 }
 
-// covering returns the longest entry that contains the route's prefix.
-func covering(v *asic.View, r *fib.Route) (asic.Entry, bool) {
+// covering reads the longest entry that contains the route's prefix.
+func covering(v *asic.View, e *asic.Entry, r *fib.Route) bool {
 	for bits := r.Prefix.Bits() - 1; bits >= 0; bits-- {
-		if e, ok := v.At(r.Family, r.Table, netip.PrefixFrom(r.Prefix.Addr(), bits).Masked()); ok {
-			return e, true
+		if v.AtInto(e, r.Family, r.Table, netip.PrefixFrom(r.Prefix.Addr(), bits).Masked()) {
+			return true
 		}
 	}
-	return asic.Entry{}, false
+	return false
 }
 
 // findStrays collects the entries of the piece whose prefixes software does not have. Mostly there is none: then as many entries were matched as there are.
 func (a *audit) findStrays(v *asic.View, family fib.Family, c *fib.Chunk, matched int) {
-	entries := 0
-	for range v.Within(family, c.Table, c.Block) {
-		entries++
-	}
-	if entries != matched {
+	if v.Count(family, c.Table, c.Block) != matched {
 		for e := range v.Within(family, c.Table, c.Block) {
 			a.takeStray(v, e)
 		}
@@ -243,14 +243,14 @@ func (a *audit) takeStray(v *asic.View, e asic.Entry) {
 }
 
 // finish judges the strays of a piece and hands over what was found.
-func (a *audit) finish(ctx context.Context, family fib.Family, progress func([]*vasicv1.Comparison) error) error {
+func (a *audit) finish(ctx context.Context, family fib.Family, progress func([][]byte) error) error {
 	for i := range a.strays {
 		a.judgeStray(family, &a.strays[i])
 	}
 	clear(a.strays)
 	a.strays = a.strays[:0]
 	err := progress(a.found)
-	a.found = nil
+	a.found, a.inLast = nil, 0
 	if err != nil {
 		return err
 	}
@@ -260,11 +260,12 @@ func (a *audit) finish(ctx context.Context, family fib.Family, progress func([]*
 // judgeStray compares an entry with what software does for its prefix: the route that covers it.
 func (a *audit) judgeStray(family fib.Family, s *stray) {
 	c := comparison{hardware: treatmentOf(&s.entry), pending: s.pending}
-	var software *vasicv1.Route
+	a.software = a.software[:0]
 	for bits := s.entry.Prefix.Bits(); bits >= 0 && c.software == ignores; bits-- {
 		_ = a.s.fib.Get(s.entry.Table, netip.PrefixFrom(s.entry.Prefix.Addr(), bits).Masked(), netip.Prefix{}, 0, nil, func(r *fib.Route) {
 			if usable(r) {
-				c.software, software = treatmentBy(r), a.encoder.message(r)
+				c.software = treatmentBy(r)
+				a.software = a.encoder.appendRoute(a.software[:0], comparisonSoftware, r)
 				c.pending = c.pending || bits == s.entry.Prefix.Bits() // it came meanwhile
 			}
 		})
@@ -272,7 +273,7 @@ func (a *audit) judgeStray(family fib.Family, s *stray) {
 	verdict := c.verdict()
 	a.count(family, verdict)
 	if a.selects(verdict) {
-		a.report(&vasicv1.Comparison{Verdict: verdict, Software: software, Hardware: entryMessage(&s.entry)})
+		a.report(verdict, &s.entry)
 	}
 }
 
@@ -281,7 +282,14 @@ func (a *audit) count(family fib.Family, v vasicv1.Verdict) {
 	a.compared++
 }
 
-func (a *audit) report(m *vasicv1.Comparison) {
+// report adds the verdict on a.software and on the entry, nil for none, to what was found.
+func (a *audit) report(v vasicv1.Verdict, e *asic.Entry) {
+	n := len(a.found)
+	if n == 0 || a.inLast == listPiece || len(a.found[n-1]) >= maxMessageBytes {
+		a.found, a.inLast = append(a.found, nil), 0
+		n++
+	}
+	a.found[n-1] = appendComparison(a.found[n-1], fieldAuditComparisons, netip.Addr{}, v, a.software, e)
+	a.inLast++
 	a.reported++
-	a.found = append(a.found, m)
 }

@@ -30,7 +30,7 @@ func BenchmarkAudit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		a := audit{s: s, families: fib.Families[:]}
-		if err := a.run(b.Context(), func([]*vasicv1.Comparison) error { return nil }); err != nil {
+		if err := a.run(b.Context(), func([][]byte) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
 		if got := a.totals[fib.IPv4][vasicv1.Verdict_VERDICT_CONSISTENT]; got < n || got != a.compared-a.totals[fib.IPv6][vasicv1.Verdict_VERDICT_CONSISTENT] {

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
 
@@ -70,7 +69,7 @@ func (a *auditor) audit(ctx context.Context, s *Server) bool {
 		return true
 	}
 	run := audit{s: s, families: fib.Families[:]}
-	if err := run.run(ctx, func([]*vasicv1.Comparison) error { return nil }); err != nil {
+	if err := run.run(ctx, func([][]byte) error { return nil }); err != nil {
 		return false
 	}
 	a.last.Store(&audited{totals: run.totals, at: begin, took: time.Since(begin), state: state})

@@ -132,24 +132,3 @@ func leadsTo(r *fib.Route, nh *fib.NextHop) bool {
 	return slices.ContainsFunc(r.Info.NextHops, same) ||
 		slices.ContainsFunc(r.Siblings, func(s fib.Sibling) bool { return slices.ContainsFunc(s.Info.NextHops, same) })
 }
-
-// entryMessage describes a hardware entry.
-func entryMessage(e *asic.Entry) *vasicv1.HardwareEntry {
-	m := &vasicv1.HardwareEntry{Prefix: e.Prefix.String(), Table: e.Table, Action: e.Action.String(), Generation: newest(e), Group: e.Group}
-	if e.Action != asic.Forward {
-		return m
-	}
-	m.TrappedSlots = e.TrappedSlots
-	for i := range e.Hops {
-		hop := &e.Hops[i]
-		if hop.Slots == 0 {
-			continue
-		}
-		nh := &vasicv1.NextHop{Device: hop.Link.Name, Weight: hop.Slots, Onlink: hop.Onlink, Offload: true}
-		if hop.Gateway.IsValid() {
-			nh.Gateway = hop.Gateway.String()
-		}
-		m.NextHops = append(m.NextHops, nh)
-	}
-	return m
-}

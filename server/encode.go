@@ -1,9 +1,12 @@
 package server
 
 import (
+	"net/netip"
+
 	"google.golang.org/protobuf/encoding/protowire"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/fib"
 )
 
@@ -14,7 +17,7 @@ type encoder struct {
 	fib *fib.FIB // asked whether routes show the next hops of their objects
 }
 
-// Numbers of the fields of vasicv1.Event, Route and NextHop that are written here.
+// Numbers of the fields of vasicv1.Event, Route, NextHop, Comparison and HardwareEntry that are written here.
 const (
 	eventRevision, eventKind, eventRoute, eventNetlinkFlags, eventRequested, eventSilent, eventPartial, eventUnixNanos, eventObject = 1, 2, 3, 4, 5, 6, 7, 8, 9
 
@@ -23,6 +26,10 @@ const (
 	routeSource, routeMultipath, routeID, routeGeneration, routeOffload, routeTrap, routeFailed, routeReason, routeObjectID, routeObject, routeOlder = 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21
 
 	hopGateway, hopDevice, hopWeight, hopOnlink, hopDead, hopLinkdown, hopOffload, hopSiblingOffload, hopSiblingTrap, hopSiblingFailed = 1, 2, 3, 4, 5, 6, 7, 9, 10, 11
+
+	comparisonAddress, comparisonVerdict, comparisonSoftware, comparisonHardware = 1, 2, 3, 4
+
+	entryPrefix, entryTable, entryAction, entryNextHops, entryGeneration, entryGroup, entryTrappedSlots = 1, 2, 3, 4, 5, 6, 7
 )
 
 // appendEvent appends the event as a repeated field of that number.
@@ -105,9 +112,48 @@ func appendHop(b []byte, family fib.Family, info *fib.Info, n int, route, siblin
 	return shut(b, start)
 }
 
+// appendComparison appends a vasicv1.Comparison as a field of that number. software is the route as its field comparisonSoftware, empty for none.
+func appendComparison(b []byte, field protowire.Number, a netip.Addr, verdict vasicv1.Verdict, software []byte, hardware *asic.Entry) []byte {
+	b, start := open(b, field)
+	b = appendAddr(b, comparisonAddress, a)
+	b = appendUint(b, comparisonVerdict, uint64(verdict)) //nolint:gosec // not negative
+	b = append(b, software...)
+	if hardware != nil {
+		b = appendEntry(b, comparisonHardware, hardware)
+	}
+	return shut(b, start)
+}
+
+// appendEntry appends the hardware entry as a vasicv1.HardwareEntry. Links keep their names, so it needs no lock.
+func appendEntry(b []byte, field protowire.Number, e *asic.Entry) []byte {
+	b, start := open(b, field)
+	b = appendPrefix(b, entryPrefix, e.Prefix)
+	b = appendUint(b, entryTable, uint64(e.Table))
+	b = appendText(b, entryAction, e.Action.String())
+	if e.Action == asic.Forward {
+		for i := range e.Hops {
+			hop := &e.Hops[i]
+			if hop.Slots == 0 {
+				continue
+			}
+			var start int
+			b, start = open(b, entryNextHops)
+			b = appendAddr(b, hopGateway, hop.Gateway)
+			b = appendText(b, hopDevice, hop.Link.Name)
+			b = appendUint(b, hopWeight, uint64(hop.Slots))
+			b = appendFlag(b, hopOnlink, hop.Onlink)
+			b = shut(appendFlag(b, hopOffload, true), start)
+		}
+	}
+	b = appendUint(b, entryGeneration, newest(e))
+	b = appendUint(b, entryGroup, uint64(e.Group))
+	b = appendUint(b, entryTrappedSlots, uint64(e.TrappedSlots)) // 0 unless it forwards
+	return shut(b, start)
+}
+
 // message returns the route as a message of its own.
 func (e *encoder) message(r *fib.Route) *vasicv1.Route {
-	b := e.appendRoute(nil, 1, r)
+	b := e.appendRoute(make([]byte, 0, 256), 1, r) // room for nearly all
 	m := &vasicv1.Route{}
 	if body, n := protowire.ConsumeBytes(b[1:]); n < 0 || m.UnmarshalVT(body) != nil {
 		panic("a route does not survive its own encoding") // nothing a client can cause

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
+	"github.com/vasic-project/vasic/asic"
 	"github.com/vasic-project/vasic/fib"
 )
 
@@ -111,5 +112,45 @@ func TestALinkNameIsText(t *testing.T) {
 	}
 	if err := (Link{Name: "swpé"}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The same of comparisons.
+func TestAComparisonIsWhatOthersWouldWrite(t *testing.T) {
+	link := &fib.Link{Name: "swp1"}
+	hops := []asic.EntryHop{
+		{NextHop: fib.NextHop{Link: link, Gateway: netip.MustParseAddr("10.0.1.2"), Weight: 9}, Slots: 300},
+		{NextHop: fib.NextHop{Link: link, Gateway: netip.MustParseAddr("10.0.1.3")}},
+		{NextHop: fib.NextHop{Link: link, Onlink: true}, Slots: 1},
+	}
+	prefix := netip.MustParsePrefix("2001:db8::/32")
+	forward := &vasicv1.HardwareEntry{
+		Prefix: "2001:db8::/32", Table: 254, Action: "forward", Generation: 7, Group: 200, TrappedSlots: 3,
+		NextHops: []*vasicv1.NextHop{{Gateway: "10.0.1.2", Device: "swp1", Weight: 300, Offload: true}, {Device: "swp1", Weight: 1, Onlink: true, Offload: true}},
+	}
+	route := &vasicv1.Route{Prefix: "2001:db8::/16", Table: 254, Generation: 1 << 40}
+	software := appendMessage(nil, comparisonSoftware, route)
+	for _, c := range []struct {
+		addr     netip.Addr
+		software []byte
+		hardware *asic.Entry
+		want     *vasicv1.Comparison
+	}{
+		{netip.MustParseAddr("192.0.2.7"), nil, nil, &vasicv1.Comparison{Address: "192.0.2.7", Verdict: misrouted}},
+		{netip.MustParseAddr("2001:db8::7"), software, nil, &vasicv1.Comparison{Address: "2001:db8::7", Verdict: misrouted, Software: route}},
+		{netip.Addr{}, software, &asic.Entry{Table: 254, Prefix: prefix, Group: 200, Hops: hops, TrappedSlots: 3, Routes: []fib.Ref{{Generation: 7}, {Generation: 5}}},
+			&vasicv1.Comparison{Verdict: misrouted, Software: route, Hardware: forward}},
+		{netip.Addr{}, nil, &asic.Entry{Action: asic.Trap, Table: 7, Prefix: prefix, Group: 2, Hops: hops, Routes: []fib.Ref{{Generation: 7}}},
+			&vasicv1.Comparison{Verdict: misrouted, Hardware: &vasicv1.HardwareEntry{Prefix: "2001:db8::/32", Table: 7, Action: "trap", Generation: 7, Group: 2}}},
+		{netip.Addr{}, nil, &asic.Entry{Action: asic.Drop, Prefix: prefix},
+			&vasicv1.Comparison{Verdict: misrouted, Hardware: &vasicv1.HardwareEntry{Prefix: "2001:db8::/32", Action: "drop"}}},
+	} {
+		want, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vasicv1.CompareAddressesResponse{Comparisons: []*vasicv1.Comparison{c.want}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := appendComparison(nil, fieldCompareComparisons, c.addr, misrouted, c.software, c.hardware); !bytes.Equal(got, want) {
+			t.Errorf("%v: wrote %x, want %x", c.want, got, want)
+		}
 	}
 }

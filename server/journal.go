@@ -21,6 +21,10 @@ const (
 	fieldResults        protowire.Number = 1 // ModifyRoutesResponse.results
 	fieldRecordEvents   protowire.Number = 3 // RecordResponse.events
 	fieldEventRevision  protowire.Number = 1 // Event.revision
+
+	fieldCompareComparisons protowire.Number = 1 // CompareAddressesResponse.comparisons
+	fieldAuditComparisons   protowire.Number = 1 // AuditResponse.comparisons
+	fieldAuditProgress      protowire.Number = 4 // AuditResponse.progress
 )
 
 // meta is what filters and snapshots need to know of an event. It has no pointers. Of an event about a next-hop object only revision, family and kind are set.

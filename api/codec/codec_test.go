@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,13 +27,16 @@ import (
 
 var stock = encoding.GetCodecV2("proto")
 
-// messages is one empty message of each type of the API.
+// messages is one empty message of each type of the API, by name.
 func messages() (all []proto.Message) {
 	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
 		if strings.HasPrefix(string(mt.Descriptor().FullName()), "vasic.v1.") {
 			all = append(all, mt.New().Interface())
 		}
 		return true
+	})
+	slices.SortFunc(all, func(a, b proto.Message) int {
+		return strings.Compare(string(proto.MessageName(a)), string(proto.MessageName(b)))
 	})
 	return all
 }

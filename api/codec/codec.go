@@ -6,12 +6,13 @@
 //
 // # What always holds
 //
-//   - Strings are valid UTF-8 on the wire, as proto3 demands. vtprotobuf does not look, so the codec does, over the encoded
-//     bytes and in both directions: what the stock codec refuses because of its strings is refused here. Only Raw and
-//     mem.BufferSlice go out unseen.
-//   - Whatever Unmarshal accepts the stock codec accepts too, with the same result. Two differences come from vtprotobuf: a
-//     known field that has the wrong wire type is an error here, and an unknown field there; and unknown fields of the
-//     well-known types (google.protobuf.Duration) are dropped.
+//   - Strings are valid UTF-8, as proto3 demands, in what is sent and in what is received. vtprotobuf does not look, so the
+//     generated methods CheckWire do, and name the field that is wrong. Only Raw and mem.BufferSlice go out unseen.
+//   - Unmarshal accepts what the stock codec accepts, with the same result, and what it accepts can be sent on. There are
+//     three differences. A known field that has the wrong wire type is an error here, and an unknown field there. Of a
+//     varint with more than 64 bits, or of a field number with more than 32, the lowest ones are taken here, and it is an
+//     error there. A string that a later one in the same place replaces is not looked at here.
+//   - A message without these methods, or one that holds such (google.protobuf.Duration), is left to protobuf-go.
 //   - Unmarshal empties the message first, as proto.Unmarshal does. A message with the method ResetVT (vtprotobuf's feature
 //     "pool") is emptied by that, and so keeps the memory of its last use.
 //   - The strings of a bulk message (see Unmarshal) lie in one array that belongs to nobody else. Keeping one of them keeps
@@ -25,12 +26,15 @@ package codec
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
@@ -52,9 +56,10 @@ var _ encoding.CodecV2 = Codec{}
 // Unmarshal into a *Raw leaves the message undecoded, in at most one piece that belongs to the caller.
 type Raw [][]byte
 
-// vtMessage is what vtprotobuf generates with the features marshal, unmarshal and size.
+// vtMessage is what vtprotobuf generates with the features marshal, unmarshal and size, and our protoc-gen-go-check.
 type vtMessage interface {
 	proto.Message
+	CheckWire() error
 	SizeVT() int
 	MarshalToSizedBufferVT([]byte) (int, error)
 	UnmarshalVT([]byte) error
@@ -80,7 +85,7 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := proto.Marshal(m)
+	b, err := marshal(m)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +117,16 @@ func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
 		if err := m.UnmarshalVT(buf.ReadOnlyData()); err != nil {
 			return err
 		}
-		return checkUTF8(m, buf.ReadOnlyData())
+		return check(m)
 	}
 	m, err := message(v)
 	if err != nil {
 		return err
 	}
-	return proto.Unmarshal(buf.ReadOnlyData(), m)
+	if err := proto.Unmarshal(buf.ReadOnlyData(), m); err != nil {
+		return fmt.Errorf("codec: %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
+	}
+	return nil
 }
 
 // AppendField appends m to b as the message field of that number: tag, length, encoding. Messages of the vtprotobuf kind are
@@ -129,7 +137,7 @@ func AppendField(b []byte, number protowire.Number, m proto.Message) ([]byte, er
 	start := len(b)
 	vt, ok := m.(vtMessage)
 	if !ok {
-		encoded, err := proto.Marshal(m)
+		encoded, err := marshal(m)
 		if err != nil {
 			return b, err
 		}
@@ -165,6 +173,9 @@ func marshalVT(m vtMessage) (mem.BufferSlice, error) {
 
 // encodeVT encodes m into b, which has m's size.
 func encodeVT(m vtMessage, b []byte) error {
+	if err := check(m); err != nil {
+		return err
+	}
 	n, err := m.MarshalToSizedBufferVT(b)
 	if err != nil {
 		return err
@@ -172,7 +183,32 @@ func encodeVT(m vtMessage, b []byte) error {
 	if n != len(b) {
 		return fmt.Errorf("codec: %T was changed while it was encoded", m)
 	}
-	return checkUTF8(m, b)
+	return nil
+}
+
+// check returns an error if m may not go over the wire.
+func check(m vtMessage) error {
+	if err := m.CheckWire(); err != nil {
+		return fmt.Errorf("codec: %w", err)
+	}
+	return nil
+}
+
+// marshal encodes m with protobuf-go, whose errors do not say which string they mean.
+func marshal(m proto.Message) ([]byte, error) {
+	b, err := proto.Marshal(m)
+	if err == nil {
+		return b, nil
+	}
+	at := string(m.ProtoReflect().Descriptor().FullName())
+	_ = protorange.Range(m.ProtoReflect(), func(v protopath.Values) error {
+		if s, ok := v.Index(-1).Value.Interface().(string); ok && !utf8.ValidString(s) {
+			at = v.Path.String()
+			return protorange.Terminate
+		}
+		return nil
+	})
+	return nil, fmt.Errorf("codec: %s: %w", at, err)
 }
 
 // unmarshalUnsafe decodes data into m with strings that lie in a fresh copy of data.
@@ -185,7 +221,7 @@ func unmarshalUnsafe(data mem.BufferSlice, m interface {
 	if err := m.UnmarshalVTUnsafe(b); err != nil {
 		return err
 	}
-	return checkUTF8(m, b)
+	return check(m)
 }
 
 // reset empties m, because UnmarshalVT merges.

@@ -161,12 +161,29 @@ func TestInvalidUTF8IsAnErrorInEveryStringAndBothWays(t *testing.T) {
 			_, err := stock.Marshal(m.Interface())
 			if _, got := (codec.Codec{}).Marshal(m.Interface()); got == nil || err == nil {
 				t.Errorf("%s %v: marshalled: %v, stock: %v", m.Descriptor().Name(), path, got, err)
+			} else if field := path[len(path)-1].Name(); !strings.Contains(got.Error(), "."+string(field)) {
+				t.Errorf("%s: %q does not say so", field, got)
 			}
 			set(m, path, "xy")
 			wire := bytes.Replace(encode(t, stock, m.Interface()), []byte("xy"), []byte("x\xff"), 1)
 			err = stock.Unmarshal(pieces(wire, 1000), m.New().Interface())
 			if got := (codec.Codec{}).Unmarshal(pieces(wire, 1000), m.New().Interface()); got == nil || err == nil {
 				t.Errorf("%s %v: unmarshalled: %v, stock: %v", m.Descriptor().Name(), path, got, err)
+			}
+		}
+	}
+}
+
+func TestMalformedUnknownFieldsAreRefused(t *testing.T) {
+	for _, m := range messages() {
+		for _, wire := range [][]byte{
+			{0xbb, 0x3e, 0xc4, 0x3e},                                                 // group 999 ends as 1000
+			{0xbb, 0x3e, 0x00, 0x00, 0xbc, 0x3e},                                     // field 0 in a group
+			{0xb8, 0x3e, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, // 70 bits
+			{0x80, 0x80, 0x80, 0x80, 0x10, 0x00},                                     // a number too large
+		} {
+			if err := (codec.Codec{}).Unmarshal(pieces(wire, 100), m.ProtoReflect().New().Interface()); err == nil {
+				t.Errorf("%T: accepts %x", m, wire)
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (in *interner) intern(want *Info) *Info {
 			}
 		}
 	}
-	info.key, info.refs = string(in.buf), 1
+	info.key, info.refs, info.Encoded = string(in.buf), 1, nil
 	if n := len(in.free); n > 0 {
 		info.index = in.free[n-1]
 		in.free = in.free[:n-1]

@@ -198,6 +198,9 @@ type Info struct {
 	Drops     bool      // of a route with a next-hop object: the object is a blackhole; changes as NextHops do
 	NextHops  []NextHop // empty only for IPv4 rejecting types and blackhole objects; without an object one for each IPv6 row
 
+	// Encoded is a place for who encodes routes, to keep what is the same for all routes of an Info without an object. It is guarded by the family's lock.
+	Encoded []byte
+
 	index, refs uint32
 	key         string
 }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
@@ -12,6 +14,13 @@ const resultID, resultStatus, resultRevision, resultRouteID, resultGeneration, r
 type answers struct {
 	pieces pieces
 	count  int
+}
+
+// grow makes room for so many answers that are not refused.
+func (a *answers) grow(n int) {
+	const usual = 28 // bytes of one
+	piece := a.pieces.last()
+	*piece = slices.Grow(*piece, n*usual)
 }
 
 // open begins an answer, which shut ends.

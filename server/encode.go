@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"net/netip"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -14,7 +16,8 @@ import (
 // first costs more than all the rest. It writes what vasicv1.Event and vasicv1.Route say, fields in order and none that is zero, so that the bytes are those that any
 // other encoder would make; what few routes have is left to the generated code. It must be used with a lock that keeps the links as they are.
 type encoder struct {
-	fib *fib.FIB // asked whether routes show the next hops of their objects
+	fib     *fib.FIB // asked whether routes show the next hops of their objects
+	scratch []byte   // for parts that are not kept
 }
 
 // Numbers of the fields of vasicv1.Event, Route, NextHop, Comparison and HardwareEntry that are written here.
@@ -54,25 +57,27 @@ func (e *encoder) appendEvent(b []byte, field protowire.Number, ev *fib.Event, r
 // appendRoute appends the route as a field of that number.
 func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []byte {
 	info := r.Info
+	attributes, hops := e.partsOf(info).cut()
 	b, start := open(b, field)
 	b = appendPrefix(b, routePrefix, r.Prefix)
 	b = appendUint(b, routeTable, uint64(r.Table))
 	b = appendVarint(appendTag(b, routeMetric, protowire.VarintType), uint64(r.Metric)) // 0 counts
 	b = appendUint(b, routeTOS, uint64(r.TOS))
-	b = appendUint(b, routeType, uint64(info.Effect()))
-	b = appendUint(b, routeProtocol, uint64(info.Protocol))
-	b = appendVarint(appendTag(b, routeScope, protowire.VarintType), uint64(info.Scope)) // likewise
-	b = appendAddr(b, routePrefsrc, info.PrefSrc)
+	b = append(b, attributes...)
 	switch {
 	case info.NextHopID != 0 && !e.fib.NextHopCompat():
 	case len(r.Siblings) == 0:
+		var hop parts
 		for i := range info.NextHops {
-			b = appendHop(b, r.Family, info, i, r.Flags, 0)
+			hop, hops = hops.cut()
+			b = appendHop(b, hop, r.Family, info, i, r.Flags, 0)
 		}
 	default:
 		for i := range r.Siblings {
 			s := &r.Siblings[i]
-			b = appendHop(b, r.Family, s.Info, 0, s.Flags, s.Flags)
+			_, hops := e.partsOf(s.Info).cut()
+			hop, _ := hops.cut()
+			b = appendHop(b, hop, r.Family, s.Info, 0, s.Flags, s.Flags)
 		}
 	}
 	if info.Metrics != (fib.Metrics{}) {
@@ -94,14 +99,52 @@ func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []
 	return shut(b, start)
 }
 
-// appendHop appends next hop n. It is in the hardware adjacency exactly if its route is offloaded and hardware forwards to its gateway.
-func appendHop(b []byte, family fib.Family, info *fib.Info, n int, route, sibling fib.Flags) []byte {
+// parts are what is the same for all routes of an Info, encoded once: the attributes of the route, and then those of each next hop. A byte before each
+// says how long it is; none is longer than an address, the name of a link and some numbers.
+type parts []byte
+
+// partsOf returns the parts of an Info; they are good until the next call.
+func (e *encoder) partsOf(info *fib.Info) parts {
+	switch {
+	case info.NextHopID != 0: // which can change
+		e.scratch = encodeParts(e.scratch[:0], info)
+		return e.scratch
+	case info.Encoded == nil:
+		e.scratch = encodeParts(e.scratch[:0], info)
+		info.Encoded = slices.Clone(e.scratch)
+	}
+	return info.Encoded
+}
+
+// encodeParts appends the parts of an Info.
+func encodeParts(b []byte, info *fib.Info) []byte {
+	b, start := append(b, 0), len(b)+1
+	b = appendUint(b, routeType, uint64(info.Effect()))
+	b = appendUint(b, routeProtocol, uint64(info.Protocol))
+	b = appendVarint(appendTag(b, routeScope, protowire.VarintType), uint64(info.Scope)) // 0 counts
+	b = shut(appendAddr(b, routePrefsrc, info.PrefSrc), start)
+	for i := range info.NextHops {
+		nh := &info.NextHops[i]
+		b, start = append(b, 0), len(b)+1
+		b = appendAddr(b, hopGateway, nh.Gateway)
+		b = appendText(b, hopDevice, nh.Link.Name)
+		b = appendUint(b, hopWeight, uint64(nh.Weight))
+		b = shut(appendFlag(b, hopOnlink, nh.Onlink), start)
+	}
+	return b
+}
+
+// cut returns the first part and the others.
+func (p parts) cut() (first, rest parts) {
+	n := 1 + int(p[0])
+	return p[1:n], p[n:]
+}
+
+// appendHop appends next hop n, whose part is given. It is in the hardware adjacency exactly if its route is offloaded and hardware forwards to its gateway.
+func appendHop(b []byte, part parts, family fib.Family, info *fib.Info, n int, route, sibling fib.Flags) []byte {
 	nh := &info.NextHops[n]
 	b, start := open(b, routeNextHops)
-	b = appendAddr(b, hopGateway, nh.Gateway)
-	b = appendText(b, hopDevice, nh.Link.Name)
-	b = appendUint(b, hopWeight, uint64(nh.Weight))
-	b = appendFlag(b, hopOnlink, nh.Onlink)
+	b = append(b, part...)
 	dead, linkdown := info.HopState(family, n)
 	b = appendFlag(b, hopDead, dead)
 	b = appendFlag(b, hopLinkdown, linkdown)

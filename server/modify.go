@@ -242,6 +242,7 @@ func resize[T any](s []T, n int) []T {
 func (m *modifyStream) answer(b *batch, ops []*vasicv1.RouteOperation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.unsent.grow(len(ops))
 	for i, op := range ops {
 		a, bad := &m.answers[i], m.parsed[i].bad
 		if bad == nil && a.Err != nil {

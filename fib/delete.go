@@ -35,19 +35,21 @@ func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a 
 			return errNoLink(hops[0].Device)
 		}
 	}
-	want := *s
+	want := &f.wanted
+	*want = *s
 	want.NextHops = hops
 	f.load(t, s.Prefix)
-	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.At(n), f.infoOf(n), &want, device) })
+	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.At(n), f.infoOf(n), want, device) })
 	if at < 0 {
 		return errDeleteMissing
 	}
-	leaving := f.list[at : at+1 : at+1]
+	leaving := append(f.leaving[:0], f.list[at])
 	if f.rules.siblings && (len(hops) == 0 || !hops[0].Gateway.IsValid()) {
-		leaving = f.group(f.list[at], nil)
+		leaving = f.group(f.list[at], leaving[:0])
 	}
 	a.ID = f.rows.At(leaving[0]).id
-	warning := f.remove(t, s.Prefix, slices.Clone(leaving), true, false, q, a)
+	f.leaving = leaving
+	warning := f.remove(t, s.Prefix, leaving, true, false, q, a)
 	if warning != nil && f.rules.warns {
 		a.Warning = warning.Kernel
 	}

@@ -76,7 +76,9 @@ type family struct {
 	// Scratch, valid for one edit.
 	op Op
 
-	list, before, after, removed, added []uint32
+	list, before, after, removed, added, leaving, undo []uint32
+
+	wanted Spec // what a delete looks for
 
 	siblings []Sibling // backs Event.Route.Siblings until commit
 	shown    Route     // what visitors are shown

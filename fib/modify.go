@@ -66,7 +66,7 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 	f.removed, f.added = f.removed[:0], f.added[:0]
 	var first placement
 	var err *Error
-	undo := slices.Clone(f.list)
+	f.undo = append(f.undo[:0], f.list...)
 	verb := d.verb
 	for i, info := range infos {
 		var p placement
@@ -105,7 +105,7 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 		}
 	}
 	if err != nil {
-		f.rollBack(d, undo, first.nlflags, tell)
+		f.rollBack(d, first.nlflags, tell)
 		a.Err = err
 		return
 	}
@@ -144,7 +144,7 @@ func (f *family) unlink(p placement) {
 // rollBack takes back an insert that failed. For an IPv6 next-hop list whose first rows were in already, the kernel tells
 // users that they came and went (ip6_route_multipath_add), so that is published, too. Hardware, which has heard of none of it, is told that each goes,
 // as the kernel does; unless it was hardware that refused.
-func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16, refused bool) {
+func (f *family) rollBack(d *draft, nlflags uint16, refused bool) {
 	if d.list && len(f.added) > 0 && !d.verb.replaces() {
 		first := f.group(f.added[0], nil)[0]
 		f.publish(Event{Kind: RouteAdded, NLFlags: nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, first)})
@@ -159,7 +159,7 @@ func (f *family) rollBack(d *draft, undo []uint32, nlflags uint16, refused bool)
 	for _, n := range f.added {
 		f.drop(n)
 	}
-	f.list = append(f.list[:0], undo...)
+	f.list = append(f.list[:0], f.undo...)
 }
 
 // tellGone queues the Delete of one sibling of the candidate that hardware never saw.

@@ -263,8 +263,10 @@ func (c *Chip) evict(t *table, op *fib.Op) {
 	if !present || c.tableOf(n) != t {
 		return
 	}
-	rest := c.scratch[:0]
-	if entered := c.entries.members(n, rest); !op.Last && (!c.profile.simulated || op.Len() < len(entered)) {
+	entered := c.entries.members(n, c.scratch[:0])
+	c.scratch = entered[:0]
+	var rest []member
+	if !op.Last && (!c.profile.simulated || op.Len() < len(entered)) {
 		rest = slices.DeleteFunc(entered, func(m member) bool { return contains(op, m.ref.Generation) })
 	}
 	switch {
@@ -277,7 +279,6 @@ func (c *Chip) evict(t *table, op *fib.Op) {
 	default:
 		c.regroup(t, op, n, rest, len(rest))
 	}
-	c.scratch = rest[:0]
 }
 
 // unfail takes routes that leave out of what has failed.

@@ -9,6 +9,9 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
+// maxSpare is how many blocks are kept when the queue becomes shorter: about 3 MB.
+const maxSpare = 16
+
 // queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. It also knows what the
 // programming goroutine may do, and how far it is. take, look, batch and settled are for that goroutine alone.
 type queue struct {
@@ -34,7 +37,7 @@ type queue struct {
 	steps    int           // operations that may be done although paused
 	stepped  int           // how many of the present call of step were done
 	walking  bool          // a call of step waits for them
-	spare    []item        // a block to be used again
+	spare    [][]item      // up to maxSpare blocks to be used again
 	changed  chan struct{} // closed when those who wait shall look again; nil where nobody waits
 
 	position     uint64 // units done
@@ -95,8 +98,10 @@ func (q *queue) await(ctx context.Context, stopped <-chan struct{}, ready func()
 func (q *queue) add() *item {
 	n := len(q.blocks)
 	if n == 0 || len(q.blocks[n-1]) == cap(q.blocks[n-1]) {
-		block := q.spare
-		if q.spare = nil; block == nil {
+		var block []item
+		if k := len(q.spare); k > 0 {
+			block, q.spare = q.spare[k-1], q.spare[:k-1]
+		} else {
 			block = make([]item, 0, drain)
 		}
 		q.blocks = append(q.blocks, block)
@@ -259,7 +264,10 @@ func (q *queue) settled(p progress, stalled func() bool) {
 		case len(q.blocks) == 1:
 			q.blocks[0], q.head = block[:0], 0
 		default:
-			q.blocks, q.spare, q.head = slices.Delete(q.blocks, 0, 1), block[:0], 0
+			q.blocks, q.head = slices.Delete(q.blocks, 0, 1), 0
+			if len(q.spare) < maxSpare {
+				q.spare = append(q.spare, block[:0])
+			}
 		}
 	}
 	q.stalled = q.urgent == 0 && stalled()

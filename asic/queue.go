@@ -9,8 +9,8 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// maxSpare is how many blocks are kept when the queue becomes shorter: about 3 MB.
-const maxSpare = 16
+// maxSpare is how many blocks are kept when the queue becomes shorter: about 1.5 MB.
+const maxSpare = 8
 
 // queue is the programming queue: blocks of up to drain items, so that nothing is copied but the items themselves, once. It also knows what the
 // programming goroutine may do, and how far it is. take, look, batch and settled are for that goroutine alone.

@@ -37,8 +37,6 @@ var targets = []target{
 	{"accept on a switch churning as quickly as possible, p99, ms", "< 5", latencyCell(rowFlatOut, colAccept+" p99"), atMost(5), decimals(2)},
 	{"accept → flag event, idle, p50, ms", "< 0.2", latencyCell(rowIdle, colEvent+" p50"), atMost(0.2), decimals(3)},
 	{"accept → flag event, idle, p99, ms", "< 1", latencyCell(rowIdle, colEvent+" p99"), atMost(1), decimals(3)},
-	{"request → flag event (accept included), idle, p50, ms", "< 0.2", latencyCell(rowIdle, colBoth+" p50"), atMost(0.2), decimals(3)},
-	{"request → flag event (accept included), idle, p99, ms", "< 1", latencyCell(rowIdle, colBoth+" p99"), atMost(1), decimals(3)},
 }
 
 // cell finds a cell by the title that its table starts with; nil if it was not measured.

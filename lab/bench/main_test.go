@@ -58,7 +58,7 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| vasic, adds ", "| vasic, replaces ", "| vasic, deletes ", "| limit, adds ", "| plain limit, deletes ", "| of plain limit ",
-		"| 2,000 routes |", "| 4,000 routes |", "| 1 watcher ", "| 5 watchers ", "| 50 watchers ", "| idle ", "| churning, as quickly as possible |",
+		"| 2,000 routes |", "| 4,000 routes |", "| 1 watcher ", "| 5 watchers ", "| 50 watchers ", "| idle ", "| churning, as quickly as possible ", "| limit, idle ",
 		"| 500 routes ", "| look-ups one by one, 64 in flight", "| routes of ListRoutes", "kernel",
 	} {
 		if !strings.Contains(stdout.String(), want) {

@@ -43,13 +43,12 @@ func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a 
 	if at < 0 {
 		return errDeleteMissing
 	}
-	leaving := append(f.leaving[:0], f.list[at])
+	f.leaving = append(f.leaving[:0], f.list[at])
 	if f.rules.siblings && (len(hops) == 0 || !hops[0].Gateway.IsValid()) {
-		leaving = f.group(f.list[at], leaving[:0])
+		f.leaving = f.group(f.list[at], f.leaving[:0])
 	}
-	a.ID = f.rows.At(leaving[0]).id
-	f.leaving = leaving
-	warning := f.remove(t, s.Prefix, leaving, true, false, q, a)
+	a.ID = f.rows.At(f.leaving[0]).id
+	warning := f.remove(t, s.Prefix, f.leaving, true, false, q, a)
 	if warning != nil && f.rules.warns {
 		a.Warning = warning.Kernel
 	}

@@ -258,6 +258,7 @@ func (r *apiRig) busy() {
 		case 4:
 			must(r.setLink(&vasicv1.Link{Name: "swp2", Carrier: i < 20}, "carrier"))(t)
 			if i >= 20 { // took object 2 with it
+				pause() // or else it may be either before or after hardware has seen that
 				must(r.setLink(&vasicv1.Link{Name: "swp2", Carrier: true}, "carrier"))(t)
 			}
 		case 6:

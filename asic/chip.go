@@ -212,21 +212,6 @@ func (c *Chip) NextHopChanged(u *fib.NextHopUpdate) {
 // Reserve waits until a request may be queued. It returns the context's error, or ErrStopped.
 func (c *Chip) Reserve(ctx context.Context) error { return c.queue.reserve(ctx, c.done) }
 
-// Inspect has the programming goroutine run fn, with the hardware held, after everything queued so far, also while it is paused or stalled, and waits
-// for that. It is for reloads; View is for looking.
-func (c *Chip) Inspect(ctx context.Context, fn func()) error {
-	ran := make(chan struct{})
-	c.queue.pushUrgent(item{kind: itemRun, subject: func() { fn(); close(ran) }})
-	select {
-	case <-ran:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.done:
-		return ErrStopped
-	}
-}
-
 // Stats are numbers about the chip at one moment.
 type Stats struct {
 	QueueLength    int // operations accepted and not settled, and next-hop groups whose routes are to be looked at again

@@ -185,24 +185,6 @@ func TestPauseStandsBetweenTwoOperations(t *testing.T) {
 	})
 }
 
-func TestInspectRunsBehindTheQueueAlsoWhilePaused(t *testing.T) {
-	inBubble(t, asic.Config{}, func(r *rig) {
-		if err := r.Pause(r.t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		r.submit(r.op(fib.OpReplace, fib.IPv4, 1, 1))
-		if err := r.Inspect(r.t.Context(), func() {}); err != nil {
-			t.Fatal(err)
-		}
-		if entries := len(r.entries(fib.IPv4)); entries != 1 {
-			t.Errorf("%d entries after inspect, want 1", entries)
-		}
-		r.settled()
-		r.submit(r.op(fib.OpReplace, fib.IPv4, 2, 2))
-		r.expect() // still paused
-	})
-}
-
 func TestReserveHoldsRequestsBackUntilThereIsRoom(t *testing.T) {
 	inBubble(t, asic.Config{QueueCapacity: 3}, func(r *rig) {
 		if err := r.Pause(r.t.Context()); err != nil {

@@ -217,11 +217,11 @@ func parseResource(m map[string]Resource, s string) error {
 	}
 	r := Resource{Size: size, Occupancy: -1}
 	if occupancy != "?" {
-		n, err := strconv.Atoi(occupancy)
+		n, err := strconv.ParseUint(occupancy, 10, 31)
 		if err != nil {
 			return fmt.Errorf("resource %q: %w", s, err)
 		}
-		r.Occupancy = n
+		r.Occupancy = int(n)
 	}
 	m[path] = r
 	return nil

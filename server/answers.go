@@ -14,6 +14,7 @@ const resultID, resultStatus, resultRevision, resultRouteID, resultGeneration, r
 type answers struct {
 	pieces pieces
 	count  int
+	bytes  int
 }
 
 // grow makes room for so many answers that are not refused.
@@ -32,29 +33,36 @@ func (a *answers) open(id uint64, status vasicv1.OperationStatus) (piece *[]byte
 	return piece, appendUint(b, resultStatus, uint64(status)), start //nolint:gosec // not negative
 }
 
+// shut ends an answer.
+func (a *answers) shut(piece *[]byte, b []byte, start int) {
+	b = shut(b, start)
+	a.bytes += len(b) - len(*piece)
+	*piece = b
+}
+
 // accepted adds the first answer to an operation that was not refused.
 func (a *answers) accepted(id uint64, answer *fib.Answer) {
 	piece, b, start := a.open(id, vasicv1.OperationStatus_OPERATION_STATUS_ACCEPTED)
 	b = appendUint(b, resultRevision, answer.Revision)
 	b = appendUint(b, resultRouteID, answer.ID)
 	b = appendUint(b, resultGeneration, answer.Generation)
-	*piece = shut(appendText(b, resultWarning, answer.Warning), start)
+	a.shut(piece, appendText(b, resultWarning, answer.Warning), start)
 }
 
 // refused adds the answer to an operation that was.
 func (a *answers) refused(id uint64, why *refusal) {
 	piece, b, start := a.open(id, vasicv1.OperationStatus_OPERATION_STATUS_REFUSED)
-	*piece = shut(appendMessage(b, resultError, why.operationError()), start)
+	a.shut(piece, appendMessage(b, resultError, why.operationError()), start)
 }
 
 // settled adds what became of an operation in hardware.
 func (a *answers) settled(id uint64, status vasicv1.OperationStatus, reason fib.Reason) {
 	piece, b, start := a.open(id, status)
-	*piece = shut(appendUint(b, resultReason, uint64(reason)), start)
+	a.shut(piece, appendUint(b, resultReason, uint64(reason)), start)
 }
 
 // take moves the answers of another list here.
 func (a *answers) take(more *answers) {
-	a.pieces, a.count = append(a.pieces, more.pieces...), a.count+more.count
+	a.pieces, a.count, a.bytes = append(a.pieces, more.pieces...), a.count+more.count, a.bytes+more.bytes
 	*more = answers{}
 }

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/server"
@@ -254,5 +256,22 @@ func TestAFullTableRefusesAtOnceInProfileNetdevsim(t *testing.T) {
 		}
 		r.quiet()
 		r.unchanged(before)
+	})
+}
+
+func TestRefusalsQuoteNoMoreThanTheyHaveTo(t *testing.T) {
+	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
+		s := r.stream()
+		for _, prefix := range []string{strings.Repeat("\x01", 100_000), strings.Repeat("ü", 100_000), strings.Repeat("€", 341)} {
+			s.send(&vasicv1.RouteOperation{Action: actionAdd, Route: &vasicv1.Route{Prefix: prefix}})
+			text := s.next(1)[0].Error.GetMessage()
+			if len(text) > 1024 || !strings.HasSuffix(text, " …") || !utf8.ValidString(text) {
+				t.Errorf("%d bytes: %.20s … %s", len(text), text, text[max(0, len(text)-20):])
+			}
+			_, err := r.modify(actionAdd, &vasicv1.Route{Prefix: prefix})
+			if text := status.Convert(err).Message(); len(text) > 1024 || !utf8.ValidString(text) {
+				t.Errorf("%d bytes of a status", len(text))
+			}
+		}
 	})
 }

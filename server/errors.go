@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -26,10 +27,22 @@ type refusal struct {
 	errno   syscall.Errno // 0: the kernel has none for this
 	kernel  string        // the kernel's extended ack
 	field   string        // request field at fault
-	message string
+	message string        // may quote the client; text is what is sent
 }
 
-func (r *refusal) Error() string { return r.message }
+// maxErrorText is how many bytes an error's text has at most: what it quotes of a request can be as long as a message may be.
+const maxErrorText = 1024
+
+// text is the message, cut if it is very long.
+func (r *refusal) text() string {
+	if len(r.message) <= maxErrorText {
+		return r.message
+	}
+	const cut = " …"
+	return strings.ToValidUTF8(r.message[:maxErrorText-len(cut)], "") + cut
+}
+
+func (r *refusal) Error() string { return r.text() }
 
 // reasonName is the reason as it travels: without the enum's prefix.
 func (r *refusal) reasonName() string { return r.reason.String()[len("ERROR_REASON_"):] }
@@ -42,9 +55,9 @@ func (r *refusal) GRPCStatus() *status.Status {
 			info.Metadata[key] = value
 		}
 	}
-	st, err := status.New(r.code, r.message).WithDetails(info)
+	st, err := status.New(r.code, r.text()).WithDetails(info)
 	if err != nil { // an ErrorInfo can always be marshalled
-		return status.New(r.code, r.message)
+		return status.New(r.code, r.text())
 	}
 	return st
 }
@@ -52,7 +65,7 @@ func (r *refusal) GRPCStatus() *status.Status {
 // operationError is the refusal as the answer to one operation of a stream.
 func (r *refusal) operationError() *vasicv1.OperationError {
 	return &vasicv1.OperationError{
-		Code: int32(r.code), Reason: r.reasonName(), Message: r.message, Errno: errnoName(r.errno), KernelMessage: r.kernel, Field: r.field, //nolint:gosec // codes are below 17
+		Code: int32(r.code), Reason: r.reasonName(), Message: r.text(), Errno: errnoName(r.errno), KernelMessage: r.kernel, Field: r.field, //nolint:gosec // codes are below 17
 	}
 }
 
@@ -167,7 +180,7 @@ func statusOf(err error) error {
 	}
 	r := refuse(err)
 	if r.reason == vasicv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
-		return status.Error(r.code, r.message)
+		return status.Error(r.code, r.text())
 	}
 	return r
 }

@@ -14,8 +14,11 @@ import (
 	"github.com/vasic-project/vasic/fib"
 )
 
-// maxUnsent is how many answers may wait for a client that does not read before its operations are no longer read either.
-const maxUnsent = 1 << 14
+// maxUnsent answers, or maxUnsentBytes of them, may wait for a client that does not read before its operations are no longer read either.
+const (
+	maxUnsent      = 1 << 14
+	maxUnsentBytes = 4 << 20
+)
 
 // modifyStream is one ModifyRoutes call. One goroutine reads operations and has them carried out, the handler's sends answers, and the
 // programming goroutine adds hardware results.
@@ -160,7 +163,7 @@ func (m *modifyStream) room() error {
 	ctx := m.stream.Context()
 	for {
 		m.mu.Lock()
-		if m.unsent.count < maxUnsent {
+		if m.unsent.count < maxUnsent && m.unsent.bytes < maxUnsentBytes {
 			m.mu.Unlock()
 			return m.s.reserve(ctx)
 		}

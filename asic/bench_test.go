@@ -107,6 +107,7 @@ func BenchmarkFlip(b *testing.B) {
 			chip.Submit(fill(routes, infos))
 			idle(b, chip)
 			results = 0
+			b.ReportAllocs()
 			for b.Loop() {
 				chip.NeighborChanged(gateway, false)
 				idle(b, chip)
@@ -133,6 +134,7 @@ func BenchmarkFlipAmongOthers(b *testing.B) {
 	chip.Submit(fill(routes, infos))
 	idle(b, chip)
 	valid, slowest := false, time.Duration(0)
+	b.ReportAllocs()
 	for b.Loop() {
 		valid = !valid
 		chip.NeighborChanged(gateway, valid)

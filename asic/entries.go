@@ -3,7 +3,6 @@ package asic
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 
 	"github.com/vasic-project/vasic/fib"
 )
@@ -149,7 +148,7 @@ func (es *entries) setMore(e *entry, more []member) {
 		return
 	}
 	x := es.extraOf(e)
-	if x.more = slices.Clone(more); x.host == 0 && len(more) == 0 {
+	if x.more = append([]member(nil), more...); x.host == 0 && len(more) == 0 {
 		es.extras.Free(e.extra)
 		e.extra = 0
 	}

@@ -178,7 +178,9 @@ func (c *Chip) write(t *table, op *fib.Op, members []member, n uint32, present b
 			c.clearFlags(op, from, old[i].ref)
 		}
 	}
-	c.scratch = old[:0]
+	if present {
+		c.scratch = old[:0]
+	}
 }
 
 // append lets siblings join the prefix's entry.

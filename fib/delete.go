@@ -37,6 +37,7 @@ func (f *family) deleteOne(t *table, s *Spec, hops []NextHopSpec, q *Request, a 
 	}
 	want := &f.wanted
 	*want = *s
+	defer func() { *want = Spec{} }() // it points into the request
 	want.NextHops = hops
 	f.load(t, s.Prefix)
 	at := slices.IndexFunc(f.list, func(n uint32) bool { return f.rules.selects(f.rows.At(n), f.infoOf(n), want, device) })

@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,7 +65,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&only, "only", "", "measure only these `sections`, with commas: path, memory, fanout, latency, flatness")
-	f.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
+	f.IntVar(&o.rounds, "rounds", 3, "how often everything is measured; the whole path twice as often")
 	f.BoolVar(&o.quick, "quick", false, "small tables and short times: whether it works, not how fast")
 	f.StringVar(&o.table, "table", "", "`file` of one prefix a line, plain or gzip, to be used as the real table")
 	f.StringVar(&o.out, "out", "", "`file` for the report; a full run without -quick and -only writes "+reportFile)
@@ -103,6 +104,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if o.quick {
 		b.sizes = quickSizes
 	}
+	if err := writable(o.out); err != nil { // to be known now and not in ten minutes
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
 	if err := b.all(ctx); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		if ctx.Err() != nil || len(b.sheets) == 0 {
@@ -123,6 +128,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "written to", o.out)
 	}
 	return 0
+}
+
+// writable says whether there can be a file of that name; "" is none.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if f, err = os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)); err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // bench is one run of the harness. It belongs to one goroutine.

@@ -141,3 +141,18 @@ func TestEventsAreCountedWithoutDecodingThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportThatCannotBeWrittenIsKnownAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	report := filepath.Join(dir, "missing", "performance.md")
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"-quick", "-table", smallTable(t), "-out", report}, io.Discard, &stderr); code != 1 || strings.Contains(stderr.String(), "round") {
+		t.Errorf("got %d\n%s", code, stderr.String())
+	}
+	if err := writable(filepath.Join(dir, "performance.md")); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

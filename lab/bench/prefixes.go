@@ -53,7 +53,14 @@ func (b *builder) list() *prefixes { return &prefixes{text: string(b.text), ends
 func tableFile(ctx context.Context) (string, error) {
 	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/gaissmai/bart").Output()
 	if err != nil {
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			err = errors.New(strings.TrimSpace(string(failed.Stderr)))
+		}
 		return "", fmt.Errorf("find the table in the bart module (or name one with -table): %w", err)
+	}
+	if strings.TrimSpace(string(dir)) == "" {
+		return "", errors.New("the bart module, which has the table, is not here: go mod download, or name a table with -table")
 	}
 	return filepath.Join(strings.TrimSpace(string(dir)), "internal", "tests", "testdata", "prefixes.txt.gz"), nil
 }

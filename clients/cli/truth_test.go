@@ -259,7 +259,7 @@ func TestExposureLive(t *testing.T) {
 	if code != exitDone || !strings.Contains(out, "\nwindows 1 total_ms ") || !strings.HasPrefix(errs, "Warning: net.ipv6.fib_notify_on_flag_change is 0, ") {
 		t.Errorf("got %d %q %q", code, out, errs)
 	}
-	code, out, _ = f.run(t, "-4 exposure live for 50ms")
+	code, out, _ = f.run(t, "-4 exposure live for 1s")
 	if code != exitDone || !strings.HasSuffix(out, "A daemon that advertises on accept would have drawn no traffic that hardware could not carry.\n") {
 		t.Errorf("got %d %q", code, out)
 	}
@@ -271,16 +271,16 @@ func TestRecordKeepsWhatHappens(t *testing.T) {
 	dir := t.TempDir()
 	plain, packed := filepath.Join(dir, "a"), filepath.Join(dir, "b.gz")
 	for _, file := range []string{plain, packed} {
-		code, out, errs := f.run(t, "record "+file+" for 100ms")
+		code, out, errs := f.run(t, "record "+file+" for 1s")
 		if code != exitDone || !strings.HasPrefix(out, "calls 1 events 2 bytes ") || errs != "" {
 			t.Errorf("got %d %q %q", code, out, errs)
 		}
 	}
 	f.expect(t, "record "+plain, exitUsage, "", fmt.Sprintf("Error: %q exists; \"force\" overwrites it.\n", plain))
-	if code, _, errs := f.run(t, "record force for 100ms "+plain); code != exitUsage {
+	if code, _, errs := f.run(t, "record force for 1s "+plain); code != exitUsage {
 		t.Errorf("got %d %q", code, errs)
 	}
-	if code, _, errs := f.run(t, "record "+plain+" force for 50ms"); code != exitDone {
+	if code, _, errs := f.run(t, "record "+plain+" force for 1s"); code != exitDone {
 		t.Errorf("got %d %q", code, errs)
 	}
 	b, err := os.ReadFile(packed)

@@ -126,12 +126,17 @@ func encodeParts(b []byte, info *fib.Info) []byte {
 	for i := range info.NextHops {
 		nh := &info.NextHops[i]
 		b, start = append(b, 0), len(b)+1
-		b = appendAddr(b, hopGateway, nh.Gateway)
-		b = appendText(b, hopDevice, nh.Link.Name)
-		b = appendUint(b, hopWeight, uint64(nh.Weight))
-		b = shut(appendFlag(b, hopOnlink, nh.Onlink), start)
+		b = shut(appendWay(b, nh, uint32(nh.Weight)), start)
 	}
 	return b
+}
+
+// appendWay appends the fields of a next hop that say where it leads, with that weight.
+func appendWay(b []byte, nh *fib.NextHop, weight uint32) []byte {
+	b = appendAddr(b, hopGateway, nh.Gateway)
+	b = appendText(b, hopDevice, nh.Link.Name)
+	b = appendUint(b, hopWeight, uint64(weight))
+	return appendFlag(b, hopOnlink, nh.Onlink)
 }
 
 // cut returns the first part and the others.
@@ -181,10 +186,7 @@ func appendEntry(b []byte, field protowire.Number, e *asic.Entry) []byte {
 			}
 			var start int
 			b, start = open(b, entryNextHops)
-			b = appendAddr(b, hopGateway, hop.Gateway)
-			b = appendText(b, hopDevice, hop.Link.Name)
-			b = appendUint(b, hopWeight, uint64(hop.Slots))
-			b = appendFlag(b, hopOnlink, hop.Onlink)
+			b = appendWay(b, &hop.NextHop, hop.Slots)
 			b = shut(appendFlag(b, hopOffload, true), start)
 		}
 	}

@@ -39,8 +39,7 @@ type audit struct {
 	known    map[netip.Prefix]struct{} // the prefixes of rows; made when somebody asks
 	siblings []fib.Sibling
 	strays   []stray
-	found    [][]byte // AuditResponse.comparisons, in as many messages
-	inLast   int      // of these, in the last one
+	found    pieces // AuditResponse.comparisons
 }
 
 // auditedPrefix is a prefix of the FIB and the first of its routes that can carry packets, or the last one if none can.
@@ -250,7 +249,7 @@ func (a *audit) finish(ctx context.Context, family fib.Family, progress func([][
 	clear(a.strays)
 	a.strays = a.strays[:0]
 	err := progress(a.found)
-	a.found, a.inLast = nil, 0
+	a.found = nil
 	if err != nil {
 		return err
 	}
@@ -284,12 +283,7 @@ func (a *audit) count(family fib.Family, v vasicv1.Verdict) {
 
 // report adds the verdict on a.software and on the entry, nil for none, to what was found.
 func (a *audit) report(v vasicv1.Verdict, e *asic.Entry) {
-	n := len(a.found)
-	if n == 0 || a.inLast == listPiece || len(a.found[n-1]) >= maxMessageBytes {
-		a.found, a.inLast = append(a.found, nil), 0
-		n++
-	}
-	a.found[n-1] = appendComparison(a.found[n-1], fieldAuditComparisons, netip.Addr{}, v, a.software, e)
-	a.inLast++
+	to := a.found.last()
+	*to = appendComparison(*to, fieldAuditComparisons, netip.Addr{}, v, a.software, e)
 	a.reported++
 }

@@ -25,14 +25,14 @@ const (
 	lookupClients = 64      // look-ups in flight
 )
 
-// lookupAddress is an address within route i of lookupSwitch, in an order without order.
+// lookupAddress is an address within route i of filledSwitch, in an order without order.
 func lookupAddress(i int) string {
 	i = i * 7919 % lookupRoutes
 	return fmt.Sprintf("11.%d.%d.%d", i>>12, i>>4&255, i&15<<4+1)
 }
 
-// lookupSwitch is a switch at rest with lookupRoutes routes.
-func lookupSwitch(b *testing.B) *Server {
+// filledSwitch is a switch at rest with lookupRoutes routes.
+func filledSwitch(b *testing.B) *Server {
 	b.Helper()
 	s, err := New(Config{
 		Links: []Link{{Name: "swp1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.1.1/24")}}}, Logger: slog.New(slog.DiscardHandler),
@@ -82,7 +82,7 @@ func encoded(b *testing.B, m proto.Message) codec.Raw {
 
 // BenchmarkCompareAddresses asks for batches of addresses over loopback, in encoded form, so that nearly all that is measured is the server; an op is an address.
 func BenchmarkCompareAddresses(b *testing.B) {
-	s := lookupSwitch(b)
+	s := filledSwitch(b)
 	stream, err := vasicv1.NewAuditServiceClient(lookupConn(b, s)).CompareAddresses(b.Context())
 	if err != nil {
 		b.Fatal(err)
@@ -123,7 +123,7 @@ func BenchmarkCompareAddresses(b *testing.B) {
 
 // BenchmarkLookupRoute looks up addresses one by one over loopback, several at a time.
 func BenchmarkLookupRoute(b *testing.B) {
-	s := lookupSwitch(b)
+	s := filledSwitch(b)
 	cc := lookupConn(b, s)
 	var requests []codec.Raw
 	for i := range 4096 {

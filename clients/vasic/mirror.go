@@ -3,6 +3,7 @@ package vasic
 import (
 	"iter"
 	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -88,33 +89,30 @@ func (m *Mirror) event(e *vasicv1.Event) {
 }
 
 // without is a copy of r, an IPv6 multipath route, that lacks the next hops of left and has its generation. Siblings of a route
-// differ in gateway or device.
+// differ in gateway or device. A route that has none of them was listed after they left, and stays what it is.
 func without(r, left *vasicv1.Route) *vasicv1.Route {
 	type name struct{ gateway, device string }
 	gone := make(map[name]bool, len(left.GetNextHops()))
 	for _, h := range left.GetNextHops() {
 		gone[name{h.GetGateway(), h.GetDevice()}] = true
 	}
+	isGone := func(h *vasicv1.NextHop) bool { return gone[name{h.GetGateway(), h.GetDevice()}] }
+	if !slices.ContainsFunc(r.GetNextHops(), isGone) {
+		return r
+	}
 	r = proto.CloneOf(r)
 	r.Generation = left.GetGeneration()
-	stay := r.NextHops[:0]
-	for _, h := range r.NextHops {
-		if !gone[name{h.GetGateway(), h.GetDevice()}] {
-			stay = append(stay, h)
-		}
-	}
-	clear(r.NextHops[len(stay):])
-	r.NextHops = stay
-	if len(stay) == 0 {
+	r.NextHops = slices.DeleteFunc(r.NextHops, isGone)
+	if len(r.NextHops) == 0 {
 		return r
 	}
 	// The flags of a multipath route are those of its first sibling; those of its siblings are not told when only one is left.
-	first := stay[0]
+	first := r.NextHops[0]
 	r.Offload, r.Trap, r.OffloadFailed = first.SiblingOffload, first.SiblingTrap, first.SiblingOffloadFailed
 	if !r.OffloadFailed {
 		r.FailureReason = vasicv1.FailureReason_FAILURE_REASON_UNSPECIFIED
 	}
-	if len(stay) == 1 {
+	if len(r.NextHops) == 1 {
 		first.SiblingOffload, first.SiblingTrap, first.SiblingOffloadFailed = false, false, false
 	}
 	return r

@@ -168,3 +168,15 @@ func TestAMirrorDoesNotChangeWhatItIsFed(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestAPartialDeleteThatASnapshotContainsChangesNothing(t *testing.T) {
+	r := &vasicv1.Route{Id: 1, NextHops: []*vasicv1.NextHop{hop(2)}, Generation: 3, Offload: true}
+	var mirror vasic.Mirror
+	leave := event(2, deleted, &vasicv1.Route{Id: 1, NextHops: []*vasicv1.NextHop{hop(1)}, Generation: 2})
+	leave.Partial = true
+	mirror.Apply(&vasic.Snapshot{Routes: []*vasicv1.Route{r}})
+	mirror.Apply(&vasic.Events{Events: []*vasicv1.Event{leave}})
+	if got := mirror.Route(1); !proto.Equal(got, r) {
+		t.Errorf("got %v, want %v", got, r)
+	}
+}

@@ -134,7 +134,7 @@ func TestBytesThatAreNoMessageChangeNothing(t *testing.T) {
 		"path of UpdateResource":     {unary, vasicv1.SwitchService_UpdateResource_FullMethodName, slices.Concat(str(1, "IPv4/fib\xff"), num(2, 1))},
 		"mask of UpdateSettings":     {unary, vasicv1.SwitchService_UpdateSettings_FullMethodName, slices.Concat(msg(1), msg(2, str(1, "\xff")))},
 		"length beyond the message":  {unary, vasicv1.RouteService_ModifyRoute_FullMethodName, []byte{2<<3 | 2, 100, 1}},
-		"string where a number goes": {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, msg(1, str(1, "7"))},
+		"a list cut off":             {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, msg(1, num(1, 7), []byte{3<<3 | 2, 9})},
 		"a tag of field 0":           {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, []byte{0, 0}},
 	}
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {

@@ -200,7 +200,7 @@ func appendEntry(b []byte, field protowire.Number, e *asic.Entry) []byte {
 func (e *encoder) message(r *fib.Route) *vasicv1.Route {
 	b := e.appendRoute(make([]byte, 0, 256), 1, r) // room for nearly all
 	m := &vasicv1.Route{}
-	if body, n := protowire.ConsumeBytes(b[1:]); n < 0 || m.UnmarshalVT(body) != nil {
+	if body, n := protowire.ConsumeBytes(b[1:]); n < 0 || m.DecodeWire(body) != nil {
 		panic("a route does not survive its own encoding") // nothing a client can cause
 	}
 	return m

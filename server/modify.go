@@ -130,8 +130,7 @@ func (m *modifyStream) read() {
 }
 
 func (m *modifyStream) readAll() error {
-	msg := vasicv1.ModifyRoutesRequestFromVTPool() // used for every message; the codec empties it
-	defer msg.ReturnToVTPool()
+	msg := &vasicv1.ModifyRoutesRequest{} // used for every message; the codec empties it
 	for {
 		err := m.stream.RecvMsg(msg)
 		if errors.Is(err, io.EOF) {

@@ -26,7 +26,7 @@ func FuzzOperation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var op vasicv1.RouteOperation
-		if op.UnmarshalVT(b) != nil {
+		if op.DecodeWire(b) != nil {
 			return
 		}
 		var p parser

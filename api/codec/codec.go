@@ -6,17 +6,15 @@
 //
 // # What always holds
 //
-//   - Strings are valid UTF-8, as proto3 demands, in what is sent and in what is received. vtprotobuf does not look, so the
-//     generated methods CheckWire do, and name the field that is wrong. Only Raw and mem.BufferSlice go out unseen.
-//   - Unmarshal accepts what the stock codec accepts, with the same result, and what it accepts can be sent on. There are
-//     three differences. A known field that has the wrong wire type is an error here, and an unknown field there. Of a
-//     varint with more than 64 bits, or of a field number with more than 32, the lowest ones are taken here, and it is an
-//     error there. A string that a later one in the same place replaces is not looked at here.
-//   - A message without these methods, or one that holds such (google.protobuf.Duration), is left to protobuf-go.
-//   - Unmarshal empties the message first, as proto.Unmarshal does. A message with the method ResetVT (vtprotobuf's feature
-//     "pool") is emptied by that, and so keeps the memory of its last use.
-//   - The strings of a bulk message (see Unmarshal) lie in one array that belongs to nobody else. Keeping one of them keeps
-//     the array, which has the size of the message.
+//   - Strings are valid UTF-8, as proto3 demands, in what is sent and in what is received, and errors name the field that is
+//     wrong. Only Raw and mem.BufferSlice go out unseen.
+//   - Unmarshal accepts what the stock codec accepts, with the same result, and what it accepts can be sent on.
+//   - A message that holds some of other packages (google.protobuf.Duration) is left to protobuf-go.
+//   - Unmarshal empties the message first, as proto.Unmarshal does. But what hung on the message, elements of lists and
+//     messages in fields, is filled again: who calls RecvMsg with one message again and again has what was in it for the time
+//     between two calls only.
+//   - The strings and bytes of a decoded message lie in one array that belongs to nobody else. Keeping one of them keeps the
+//     array, which has the size of the message.
 //
 // # Concurrency
 //
@@ -35,8 +33,6 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
-
-	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 )
 
 // Name is the content subtype: application/grpc+proto, which is what every gRPC implementation speaks by default.
@@ -56,13 +52,13 @@ var _ encoding.CodecV2 = Codec{}
 // Unmarshal into a *Raw leaves the message undecoded, in at most one piece that belongs to the caller.
 type Raw [][]byte
 
-// vtMessage is what vtprotobuf generates with the features marshal, unmarshal and size, and our protoc-gen-go-check.
+// vtMessage is what vtprotobuf generates with the features marshal and size, and our protoc-gen-go-wire.
 type vtMessage interface {
 	proto.Message
 	CheckWire() error
 	SizeVT() int
 	MarshalToSizedBufferVT([]byte) (int, error)
-	UnmarshalVT([]byte) error
+	DecodeWire([]byte) error
 }
 
 // Name returns Name.
@@ -93,36 +89,23 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 // Unmarshal decodes one message into v, a protobuf message or a *Raw. It keeps nothing of data.
-//
-// The bulk messages ModifyRoutesRequest, ModifyRoutesResponse, ListRoutesResponse and WatchResponse are copied once, as a
-// whole, and their strings are parts of that copy. All other messages have strings of their own.
 func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch m := v.(type) {
-	case *vasicv1.ModifyRoutesRequest:
-		return unmarshalUnsafe(data, m)
-	case *vasicv1.ModifyRoutesResponse:
-		return unmarshalUnsafe(data, m)
-	case *vasicv1.ListRoutesResponse:
-		return unmarshalUnsafe(data, m)
-	case *vasicv1.WatchResponse:
-		return unmarshalUnsafe(data, m)
+	case vtMessage:
+		if err := m.DecodeWire(data.Materialize()); err != nil {
+			return fmt.Errorf("codec: %T: %w", m, err)
+		}
+		return nil
 	case *Raw:
 		*m = append((*m)[:0], data.Materialize())
 		return nil
-	}
-	buf := data.MaterializeToBuffer(pool)
-	defer buf.Free()
-	if m, ok := v.(vtMessage); ok {
-		reset(m)
-		if err := m.UnmarshalVT(buf.ReadOnlyData()); err != nil {
-			return err
-		}
-		return check(m)
 	}
 	m, err := message(v)
 	if err != nil {
 		return err
 	}
+	buf := data.MaterializeToBuffer(pool)
+	defer buf.Free()
 	if err := proto.Unmarshal(buf.ReadOnlyData(), m); err != nil {
 		return fmt.Errorf("codec: %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
 	}
@@ -209,28 +192,6 @@ func marshal(m proto.Message) ([]byte, error) {
 		return nil
 	})
 	return nil, fmt.Errorf("codec: %s: %w", at, err)
-}
-
-// unmarshalUnsafe decodes data into m with strings that lie in a fresh copy of data.
-func unmarshalUnsafe(data mem.BufferSlice, m interface {
-	vtMessage
-	UnmarshalVTUnsafe([]byte) error
-}) error {
-	b := data.Materialize()
-	reset(m)
-	if err := m.UnmarshalVTUnsafe(b); err != nil {
-		return err
-	}
-	return check(m)
-}
-
-// reset empties m, because UnmarshalVT merges.
-func reset(m vtMessage) {
-	if r, ok := m.(interface{ ResetVT() }); ok {
-		r.ResetVT()
-		return
-	}
-	proto.Reset(m)
 }
 
 // buffers is r as gRPC wants it.

@@ -277,18 +277,30 @@ func TestAppendFieldAllocatesNothing(t *testing.T) {
 	}
 }
 
-// pooled is a message as vtprotobuf's feature "pool" makes them.
-type pooled struct {
-	*vasicv1.Bookmark
-	resets int
-}
-
-func (p *pooled) ResetVT() { p.resets++; p.Bookmark.Reset() }
-
-func TestPooledMessagesAreEmptiedTheirOwnWay(t *testing.T) {
-	m := &pooled{Bookmark: &vasicv1.Bookmark{Revision: 1}}
-	if err := (codec.Codec{}).Unmarshal(nil, m); err != nil || m.resets != 1 || m.GetRevision() != 0 {
-		t.Errorf("%v, %d resets, %v", err, m.resets, m)
+func TestWhatHangsOnAMessageIsUsedAgain(t *testing.T) {
+	long, short := encode(t, stock, changes(20)), encode(t, stock, changes(5))
+	m := &vasicv1.WatchResponse{}
+	decode := func(wire []byte) {
+		if err := (codec.Codec{}).Unmarshal(pieces(wire, 100), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decode(long)
+	first, last := m.Events[0].Route.NextHops[0], m.Events[19].Route.Metric
+	decode(short)
+	if len(m.Events) != 5 || m.Events[0].Route.NextHops[0] != first {
+		t.Errorf("%d events, the first next hop is %p, not %p", len(m.Events), m.Events[0].Route.NextHops[0], first)
+	}
+	decode(long)
+	if m.Events[19].Route.Metric != last {
+		t.Error("the last metric is another one")
+	}
+	if want := changes(20); !proto.Equal(m, want) {
+		t.Errorf("got %v, want %v", m, want)
+	}
+	data := mem.BufferSlice{mem.SliceBuffer(long)}
+	if n := testing.AllocsPerRun(100, func() { _ = codec.Codec{}.Unmarshal(data, m) }); n != 1 { // the copy
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -60,7 +60,7 @@ func event(b []byte, base uint64) *vasicv1.Event {
 		return nil
 	}
 	e := &vasicv1.Event{}
-	if err := e.UnmarshalVT(b); err != nil {
+	if err := e.DecodeWire(b); err != nil {
 		return nil
 	}
 	e.Revision += base

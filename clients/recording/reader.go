@@ -44,7 +44,6 @@ type Reader struct {
 	started *vasicv1.RecordingStarted
 	offset  int64 // bytes read, unpacked
 	frames  uint64
-	buf     []byte
 	ended   bool
 	err     error
 }
@@ -86,7 +85,7 @@ func NewReader(in io.Reader) (*Reader, error) {
 		return nil, r.damaged("its first frame is not %q", frameStarted)
 	}
 	r.started = &vasicv1.RecordingStarted{}
-	if err := r.started.UnmarshalVT(body); err != nil {
+	if err := r.started.DecodeWire(body); err != nil {
 		return nil, r.damaged("%v", err)
 	}
 	return r, nil
@@ -119,7 +118,7 @@ func (r *Reader) next() (Frame, error) {
 		return Frame{}, r.damaged("a frame follows the last one")
 	}
 	var f Frame
-	var m message
+	var m interface{ DecodeWire([]byte) error }
 	switch kind {
 	case frameCall:
 		f.Call = &vasicv1.RecordedCall{}
@@ -133,7 +132,7 @@ func (r *Reader) next() (Frame, error) {
 	default:
 		return Frame{}, r.damaged("no frame is called %q", kind)
 	}
-	if err := m.UnmarshalVT(body); err != nil {
+	if err := m.DecodeWire(body); err != nil {
 		return Frame{}, r.damaged("%v", err)
 	}
 	return f, nil
@@ -154,7 +153,6 @@ func (r *Reader) frame() (kind byte, body []byte, err error) {
 		return 0, nil, err
 	}
 	// The buffer grows as the message is read, so that a length that is wrong costs no memory.
-	body = r.buf[:0]
 	for uint64(len(body)) < size {
 		body = slices.Grow(body, int(min(size-uint64(len(body)), 64<<10)))
 		n, err := r.in.Read(body[len(body):min(uint64(cap(body)), size)])
@@ -164,7 +162,6 @@ func (r *Reader) frame() (kind byte, body []byte, err error) {
 			return 0, nil, torn(err)
 		}
 	}
-	r.buf = body
 	r.frames++
 	return kind, body, nil
 }

@@ -26,7 +26,6 @@ const (
 type message interface {
 	SizeVT() int
 	MarshalToSizedBufferVT([]byte) (int, error)
-	UnmarshalVT([]byte) error
 }
 
 // Writer writes a recording. Its first error sticks.

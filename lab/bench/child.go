@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
 	"sync"
 	"time"
 )
@@ -18,6 +20,8 @@ const (
 	childWord = "child"
 	// patience is how long one call of a child may take.
 	patience = 10 * time.Minute
+	// profilesKey is the environment variable that names the directory for the profiles of children.
+	profilesKey = "VASIC_BENCH_PROFILES"
 	// endTime is how long a child may take to end by itself.
 	endTime = 3 * time.Second
 )
@@ -65,6 +69,10 @@ func runChild(name string, settings json.RawMessage) error {
 		return fmt.Errorf("no role %q", name)
 	}
 	out := json.NewEncoder(os.Stdout)
+	endProfile, err := profile(name)
+	if err != nil {
+		return err
+	}
 	hello, calls, err := start(settings)
 	if err := out.Encode(answered(hello, err)); err != nil {
 		return err
@@ -75,6 +83,7 @@ func runChild(name string, settings json.RawMessage) error {
 		for {
 			var c call
 			if in.Decode(&c) != nil {
+				endProfile()
 				os.Exit(0) // the parent is done, or gone
 			}
 			requests <- c
@@ -90,6 +99,25 @@ func runChild(name string, settings json.RawMessage) error {
 		}
 	}
 	return nil
+}
+
+// profile writes where the child's processor time goes until end is called, if that was asked for.
+func profile(name string) (end func(), err error) {
+	dir := os.Getenv(profilesKey)
+	if dir == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", name, os.Getpid()))) //nolint:gosec // where the caller says
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // in a program that ends
+	}, nil
 }
 
 // answered makes an answer.

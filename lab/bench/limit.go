@@ -151,8 +151,7 @@ func listenFor(services interface {
 
 // ModifyRoutes answers and publishes.
 func (l *limitServer) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]) error {
-	request := vasicv1.ModifyRoutesRequestFromVTPool() // used for every message
-	defer request.ReturnToVTPool()
+	request := &vasicv1.ModifyRoutesRequest{} // used for every message
 	var say shape
 	var response vasicv1.ModifyRoutesResponse
 	for {

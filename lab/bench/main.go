@@ -56,6 +56,8 @@ type options struct {
 	table  string
 	out    string
 	batch  int
+
+	profiles string // directory
 }
 
 // parseOptions reads them.
@@ -70,6 +72,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.table, "table", "", "`file` of one prefix a line, plain or gzip, to be used as the real table")
 	f.StringVar(&o.out, "out", "", "`file` for the report; a full run without -quick and -only writes "+reportFile)
 	f.IntVar(&o.batch, "batch", 256, "operations in a message")
+	f.StringVar(&o.profiles, "profiles", "", "`directory` for a processor profile of each process, which costs a little time: server and client apart, for go tool pprof")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -100,6 +103,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
+	if err := makeProfiles(o.profiles); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
 	b := &bench{options: o, sizes: fullSizes, progress: stderr, start: time.Now()}
 	if o.quick {
 		b.sizes = quickSizes
@@ -128,6 +135,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "written to", o.out)
 	}
 	return 0
+}
+
+// makeProfiles has children write their profiles into a directory; "" is none.
+func makeProfiles(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // for everybody to read
+		return err
+	}
+	return os.Setenv(profilesKey, dir)
 }
 
 // writable says whether there can be a file of that name; "" is none.

@@ -4,7 +4,7 @@ go 1.26.0
 
 tool (
 	github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
-	github.com/vasic-project/vasic/.ci/tools/protoc-gen/protoc-gen-go-check
+	github.com/vasic-project/vasic/.ci/tools/protoc-gen/protoc-gen-go-wire
 	google.golang.org/grpc/cmd/protoc-gen-go-grpc
 	google.golang.org/protobuf/cmd/protoc-gen-go
 )

@@ -123,19 +123,19 @@ func TestBytesThatAreNoMessageChangeNothing(t *testing.T) {
 		method  string
 		message []byte
 	}{
-		"device of ModifyRoute":      {unary, vasicv1.RouteService_ModifyRoute_FullMethodName, slices.Concat(num(1, uint64(actionAdd)), route)},
-		"device of ModifyRoutes":     {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, operation},
-		"prefix of GetRoute":         {unary, vasicv1.RouteService_GetRoute_FullMethodName, str(1, "198.51.100.0/24\xff")},
-		"device of ListRoutes":       {stream, vasicv1.RouteService_ListRoutes_FullMethodName, msg(1, str(9, "\xffswp1"))},
-		"device of FlushRoutes":      {unary, vasicv1.RouteService_FlushRoutes_FullMethodName, msg(1, str(9, "\xffswp1"))},
-		"address of LookupRoute":     {unary, vasicv1.RouteService_LookupRoute_FullMethodName, str(1, "\xc0\x80")},
-		"prefix of Watch":            {stream, vasicv1.WatchService_Watch_FullMethodName, msg(2, str(3, "\xed\xa0\x80"))},
-		"name of CreateLink":         {unary, vasicv1.LinkService_CreateLink_FullMethodName, msg(1, str(1, "swp\xff"))},
-		"path of UpdateResource":     {unary, vasicv1.SwitchService_UpdateResource_FullMethodName, slices.Concat(str(1, "IPv4/fib\xff"), num(2, 1))},
-		"mask of UpdateSettings":     {unary, vasicv1.SwitchService_UpdateSettings_FullMethodName, slices.Concat(msg(1), msg(2, str(1, "\xff")))},
-		"length beyond the message":  {unary, vasicv1.RouteService_ModifyRoute_FullMethodName, []byte{2<<3 | 2, 100, 1}},
-		"a list cut off":             {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, msg(1, num(1, 7), []byte{3<<3 | 2, 9})},
-		"a tag of field 0":           {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, []byte{0, 0}},
+		"device of ModifyRoute":     {unary, vasicv1.RouteService_ModifyRoute_FullMethodName, slices.Concat(num(1, uint64(actionAdd)), route)},
+		"device of ModifyRoutes":    {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, operation},
+		"prefix of GetRoute":        {unary, vasicv1.RouteService_GetRoute_FullMethodName, str(1, "198.51.100.0/24\xff")},
+		"device of ListRoutes":      {stream, vasicv1.RouteService_ListRoutes_FullMethodName, msg(1, str(9, "\xffswp1"))},
+		"device of FlushRoutes":     {unary, vasicv1.RouteService_FlushRoutes_FullMethodName, msg(1, str(9, "\xffswp1"))},
+		"address of LookupRoute":    {unary, vasicv1.RouteService_LookupRoute_FullMethodName, str(1, "\xc0\x80")},
+		"prefix of Watch":           {stream, vasicv1.WatchService_Watch_FullMethodName, msg(2, str(3, "\xed\xa0\x80"))},
+		"name of CreateLink":        {unary, vasicv1.LinkService_CreateLink_FullMethodName, msg(1, str(1, "swp\xff"))},
+		"path of UpdateResource":    {unary, vasicv1.SwitchService_UpdateResource_FullMethodName, slices.Concat(str(1, "IPv4/fib\xff"), num(2, 1))},
+		"mask of UpdateSettings":    {unary, vasicv1.SwitchService_UpdateSettings_FullMethodName, slices.Concat(msg(1), msg(2, str(1, "\xff")))},
+		"length beyond the message": {unary, vasicv1.RouteService_ModifyRoute_FullMethodName, []byte{2<<3 | 2, 100, 1}},
+		"a list cut off":            {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, msg(1, num(1, 7), []byte{3<<3 | 2, 9})},
+		"a tag of field 0":          {stream, vasicv1.RouteService_ModifyRoutes_FullMethodName, []byte{0, 0}},
 	}
 	inAPIBubble(t, server.Config{}, func(t *testing.T, r *apiRig) {
 		r.quiet()

@@ -35,8 +35,8 @@ const (
 	entryPrefix, entryTable, entryAction, entryNextHops, entryGeneration, entryGroup, entryTrappedSlots = 1, 2, 3, 4, 5, 6, 7
 )
 
-// appendEvent appends the event as a repeated field of that number.
-func (e *encoder) appendEvent(b []byte, field protowire.Number, ev *fib.Event, revision uint64, unixNanos int64) []byte {
+// appendEvent appends the event as a repeated field of that number. stamped is the time at which it is published, as appendStamp writes it.
+func (e *encoder) appendEvent(b []byte, field protowire.Number, ev *fib.Event, revision uint64, stamped []byte) []byte {
 	b, start := open(b, field)
 	b = appendUint(b, eventRevision, revision)
 	b = appendUint(b, eventKind, uint64(ev.Kind)+uint64(vasicv1.EventKind_EVENT_KIND_ROUTE_ADDED))
@@ -47,42 +47,43 @@ func (e *encoder) appendEvent(b []byte, field protowire.Number, ev *fib.Event, r
 	b = appendFlag(b, eventRequested, ev.Requested)
 	b = appendFlag(b, eventSilent, ev.Silent)
 	b = appendFlag(b, eventPartial, ev.Partial)
-	b = appendUint(b, eventUnixNanos, uint64(unixNanos)) //nolint:gosec // an int64 on the wire
+	b = append(b, stamped...)
 	if !ev.Kind.AboutRoute() {
 		b = appendMessage(b, eventObject, nextHopObjectMessage(ev.NextHop))
 	}
 	return shut(b, start)
 }
 
+// appendStamp appends the time of an event, which is the same for all that are published together.
+func appendStamp(b []byte, unixNanos int64) []byte {
+	return appendUint(b, eventUnixNanos, uint64(unixNanos)) //nolint:gosec // an int64 on the wire
+}
+
 // appendRoute appends the route as a field of that number.
 func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []byte {
 	info := r.Info
-	attributes, hops := e.partsOf(info).cut()
+	attributes, rest := e.partsOf(info).cut()
 	b, start := open(b, field)
 	b = appendPrefix(b, routePrefix, r.Prefix)
 	b = appendUint(b, routeTable, uint64(r.Table))
-	b = appendVarint(appendTag(b, routeMetric, protowire.VarintType), uint64(r.Metric)) // 0 counts
+	b = appendNumber(b, routeMetric, uint64(r.Metric)) // 0 counts
 	b = appendUint(b, routeTOS, uint64(r.TOS))
 	b = append(b, attributes...)
-	switch {
-	case info.NextHopID != 0 && !e.fib.NextHopCompat():
-	case len(r.Siblings) == 0:
-		var hop parts
-		for i := range info.NextHops {
-			hop, hops = hops.cut()
-			b = appendHop(b, hop, r.Family, info, i, r.Flags, 0)
-		}
-	default:
-		for i := range r.Siblings {
-			s := &r.Siblings[i]
-			_, hops := e.partsOf(s.Info).cut()
-			hop, _ := hops.cut()
-			b = appendHop(b, hop, r.Family, s.Info, 0, s.Flags, s.Flags)
+	shown := len(r.Siblings) == 0 && (info.NextHopID == 0 || e.fib.NextHopCompat())
+	var part parts
+	for i := range info.NextHops {
+		if part, rest = rest.cut(); shown {
+			b = appendHop(b, part, r.Family, info, i, r.Flags, 0)
 		}
 	}
-	if info.Metrics != (fib.Metrics{}) {
-		b = appendMessage(b, routeMetrics, metricsMessage(&info.Metrics))
+	metrics, _ := rest.cut()
+	for i := range r.Siblings {
+		s := &r.Siblings[i]
+		_, hops := e.partsOf(s.Info).cut()
+		part, _ = hops.cut()
+		b = appendHop(b, part, r.Family, s.Info, 0, s.Flags, s.Flags)
 	}
+	b = append(b, metrics...)
 	b = appendPrefix(b, routeSource, r.Source)
 	b = appendFlag(b, routeMultipath, info.Multipath)
 	b = appendUint(b, routeID, r.ID)
@@ -99,7 +100,7 @@ func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []
 	return shut(b, start)
 }
 
-// parts are what is the same for all routes of an Info, encoded once: the attributes of the route, and then those of each next hop. A byte before each
+// parts are what is the same for all routes of an Info, encoded once: the attributes of the route, those of each next hop, and the metrics. A byte before each
 // says how long it is; none is longer than an address, the name of a link and some numbers.
 type parts []byte
 
@@ -121,14 +122,18 @@ func encodeParts(b []byte, info *fib.Info) []byte {
 	b, start := append(b, 0), len(b)+1
 	b = appendUint(b, routeType, uint64(info.Effect()))
 	b = appendUint(b, routeProtocol, uint64(info.Protocol))
-	b = appendVarint(appendTag(b, routeScope, protowire.VarintType), uint64(info.Scope)) // 0 counts
+	b = appendNumber(b, routeScope, uint64(info.Scope)) // 0 counts
 	b = shut(appendAddr(b, routePrefsrc, info.PrefSrc), start)
 	for i := range info.NextHops {
 		nh := &info.NextHops[i]
 		b, start = append(b, 0), len(b)+1
 		b = shut(appendWay(b, nh, uint32(nh.Weight)), start)
 	}
-	return b
+	b, start = append(b, 0), len(b)+1
+	if info.Metrics != (fib.Metrics{}) {
+		b = appendMessage(b, routeMetrics, metricsMessage(&info.Metrics))
+	}
+	return shut(b, start)
 }
 
 // appendWay appends the fields of a next hop that say where it leads, with that weight.

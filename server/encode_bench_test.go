@@ -16,8 +16,9 @@ func BenchmarkAppendEvent(b *testing.B) {
 		Info: &fib.Info{Type: fib.TypeUnicast, Protocol: 186, NextHops: []fib.NextHop{hop}},
 	}}
 	buf := make([]byte, 0, 256)
+	stamped := appendStamp(nil, 1_700_000_000_000_000_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = e.appendEvent(buf[:0], fieldWatchEvents, ev, 12345678, 1_700_000_000_000_000_000)
+		buf = e.appendEvent(buf[:0], fieldWatchEvents, ev, 12345678, stamped)
 	}
 }

@@ -80,7 +80,7 @@ func TestTheEncoderWritesWhatOthersWould(t *testing.T) {
 	for range 5000 {
 		ev := randomEvent(r, links)
 		revision, now := r.Uint64()>>r.IntN(64), r.Int64()>>r.IntN(63)
-		wrote := e.appendEvent(nil, fieldWatchEvents, ev, revision, now)
+		wrote := e.appendEvent(nil, fieldWatchEvents, ev, revision, appendStamp(nil, now))
 		body, n := protowire.ConsumeBytes(wrote[1:])
 		if n != len(wrote)-1 {
 			t.Fatalf("the length of %x is wrong", wrote)
@@ -151,6 +151,41 @@ func TestAComparisonIsWhatOthersWouldWrite(t *testing.T) {
 		}
 		if got := appendComparison(nil, fieldCompareComparisons, c.addr, misrouted, c.software, c.hardware); !bytes.Equal(got, want) {
 			t.Errorf("%v: wrote %x, want %x", c.want, got, want)
+		}
+	}
+}
+
+func TestNumbersAreVarints(t *testing.T) {
+	var buf [32]byte
+	for shift := range 64 {
+		for _, v := range []uint64{1<<shift - 1, 1 << shift, 1<<shift + 1, ^uint64(0) >> shift, 0xaaaaaaaaaaaaaaaa >> shift} {
+			for _, b := range [][]byte{{7}, append(buf[:0], 7)} {
+				if got, want := appendVarint(b, v), protowire.AppendVarint([]byte{7}, v); !bytes.Equal(got, want) {
+					t.Errorf("%d: got %x, want %x", v, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAddressesAreWrittenAsNetipWritesThem(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var a netip.Addr
+		if n := r.Uint64(); n&1 == 0 {
+			a = netip.AddrFrom4([4]byte{byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32)})
+		} else {
+			a = netip.AddrFrom16([16]byte{byte(n >> 8), byte(n >> 16), 9: byte(n >> 24), 15: byte(n >> 32)})
+		}
+		p := netip.PrefixFrom(a, r.IntN(a.BitLen()+1))
+		for _, room := range []int{0, 100} {
+			if got, want := string(appendAddrText(make([]byte, 0, room), a)), a.String(); got != want {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+			got := appendPrefix(make([]byte, 0, room), 1, p)
+			if want := protowire.AppendString([]byte{0x0a}, p.String()); !bytes.Equal(got, want) {
+				t.Fatalf("got %q, want %q", got, want)
+			}
 		}
 	}
 }

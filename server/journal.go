@@ -72,12 +72,13 @@ func (j *journal) Head() uint64 { return j.log.Head() }
 
 // Publish implements fib.Sink.
 func (j *journal) Publish(events []fib.Event) uint64 {
-	now := time.Now().UnixNano()
+	var room [16]byte
+	stamped := appendStamp(room[:0], time.Now().UnixNano())
 	defer j.told()
 	return j.log.Append(len(events), func(i int, revision uint64, dst []byte) ([]byte, meta) {
 		ev := &events[i]
 		j.counts[ev.Kind].Add(1)
-		return j.encoder.appendEvent(dst, fieldWatchEvents, ev, revision, now), j.metaOf(ev, revision)
+		return j.encoder.appendEvent(dst, fieldWatchEvents, ev, revision, stamped), j.metaOf(ev, revision)
 	})
 }
 

@@ -62,6 +62,7 @@ type family struct {
 	asked    []uint32 // the tables that the rules name, in order
 	rows     Slab[row]
 	infos    interner
+	ways     ways
 	nextID   uint64
 	nextGen  uint64
 	attached bool // hardware is told about changes
@@ -84,6 +85,7 @@ type family struct {
 	shown    Route     // what visitors are shown
 	resolved []*Info   // what resolve returns
 	hops     []NextHop // of the Info being resolved
+	reach    int       // IPv6: length of the prefix of its own table that reached the gateway looked at last; -1 for none
 
 	// Written under mu, read by anybody.
 	notify     atomic.Uint32 // NotifySetting
@@ -93,7 +95,7 @@ type family struct {
 }
 
 func newFamily(f *FIB, af Family, r *rules) *family {
-	fam := &family{af: af, rules: r, fib: f, tables: newTables(), infos: newInterner(&f.neighbors)}
+	fam := &family{af: af, rules: r, fib: f, tables: newTables(), infos: newInterner(&f.neighbors), ways: newWays()}
 	fam.setRouting(r.routing)
 	fam.table(TableMain, netip.Prefix{})
 	fam.table(TableLocal, netip.Prefix{})
@@ -143,6 +145,7 @@ func (f *family) loadFrom(head uint32) {
 
 // store links the rows of f.list and points the prefix to the first.
 func (f *family) store(t *table, pfx netip.Prefix) {
+	f.touchPrefix(pfx)
 	if len(f.list) == 0 {
 		t.heads.Delete(pfx)
 		return
@@ -188,6 +191,7 @@ func (f *family) newRow(info *Info, metric uint32, tos uint8, id uint64) uint32 
 	f.nextGen++
 	r.id, r.generation, r.info, r.metric, r.tos = id, f.nextGen, info.index, metric, tos
 	f.counts[0]++
+	f.touchRow(info)
 	return n
 }
 
@@ -195,7 +199,9 @@ func (f *family) newRow(info *Info, metric uint32, tos uint8, id uint64) uint32 
 func (f *family) drop(n uint32) {
 	r := f.rows.At(n)
 	f.counts[r.flags.state()]--
-	f.infos.release(f.infos.list[r.info])
+	info := f.infos.list[r.info]
+	f.touchRow(info)
+	f.infos.release(info)
 	f.rows.Free(n)
 }
 

@@ -28,6 +28,13 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 	if f.af == IPv4 {
 		want.Scope = s.scope()
 	}
+	key, common := f.ways.keyOf(f.af, s, &want)
+	if common {
+		if info := f.recall(key); info != nil {
+			f.resolved = append(f.resolved, info)
+			return f.resolved, nil
+		}
+	}
 	if s.NextHopID != 0 {
 		if err := f.object(s, &want); err != nil {
 			return nil, err
@@ -41,14 +48,17 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 		}
 		want.NextHops = f.hops
 		f.resolved = append(f.resolved, f.infos.intern(&want))
-		return f.resolved, nil
+	} else {
+		if err := f.hops6(s, &want); err != nil {
+			return nil, err
+		}
+		for i := range f.hops {
+			want.NextHops = f.hops[i : i+1]
+			f.resolved = append(f.resolved, f.infos.intern(&want))
+		}
 	}
-	if err := f.hops6(s, &want); err != nil {
-		return nil, err
-	}
-	for i := range f.hops {
-		want.NextHops = f.hops[i : i+1]
-		f.resolved = append(f.resolved, f.infos.intern(&want))
+	if common {
+		f.remember(key, f.resolved[0])
 	}
 	return f.resolved, nil
 }
@@ -215,6 +225,7 @@ func (f *family) hops6(s *Spec, want *Info) *Error {
 
 // gateway6 finds the link that reaches an IPv6 gateway (ip6_validate_gw, ip6_route_check_nh).
 func (f *family) gateway6(hop *NextHop, table uint32) *Error {
+	f.reach = -1
 	switch {
 	case hop.Gateway.IsMulticast() || hop.Gateway.IsUnspecified():
 		return invalid("Invalid gateway address", hop.Gateway.String())
@@ -231,12 +242,12 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 	case hop.Gateway.IsLinkLocalUnicast():
 		return nil
 	}
-	if link := f.connected6(hop, table); link != nil {
-		hop.Link = link
+	if link, bits := f.connected6(hop, table); link != nil {
+		hop.Link, f.reach = link, bits
 		return nil
 	}
 	for _, id := range f.asked {
-		if link := f.connected6(hop, id); link != nil {
+		if link, _ := f.connected6(hop, id); link != nil {
 			hop.Link = link
 			return nil
 		}
@@ -244,25 +255,25 @@ func (f *family) gateway6(hop *NextHop, table uint32) *Error {
 	return &Error{Err: ErrGatewayUnreachable, Errno: syscall.EHOSTUNREACH, Detail: hop.Gateway.String()}
 }
 
-// connected6 returns the link of the best route to the gateway in one table, nil where that is no route, rejects or has a gateway itself.
-func (f *family) connected6(hop *NextHop, table uint32) *Link {
+// connected6 returns the link of the best route to the gateway in one table, and the length of that route's prefix; nil where that is no route, rejects or has a
+// gateway itself.
+func (f *family) connected6(hop *NextHop, table uint32) (link *Link, bits int) {
 	t := f.tables.any[table]
 	if t == nil {
-		return nil
+		return nil, 0
 	}
-	for _, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 128)) {
+	for pfx, head := range t.heads.Supernets(netip.PrefixFrom(hop.Gateway, 128)) {
 		for n := head; n != 0; n = f.rows.At(n).next {
 			info := f.infoOf(n)
-			link := info.NextHops[0].Link
 			if info.Effect().rejects() || info.hasGateway() {
-				return nil
+				return nil, 0
 			}
-			if link.Up && (hop.Link == nil || hop.Link == link) {
-				return link
+			if link := info.NextHops[0].Link; link.Up && (hop.Link == nil || hop.Link == link) {
+				return link, pfx.Bits()
 			}
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // via6FromIPv4 resolves the IPv6 gateway of an IPv4 route. It is called on the IPv6 family with the IPv4 lock held, which comes first in the lock order.

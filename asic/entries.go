@@ -48,7 +48,7 @@ type entries struct {
 	infoRefs []uint32
 	infoFree []uint32
 	byInfo   map[*fib.Info]uint32
-	lastInfo uint32
+	hints    []uint32 // by fib.Info.Number: the number of the Info that had it last
 }
 
 func (es *entries) at(n uint32) *entry { return es.rows.At(n) }
@@ -61,12 +61,8 @@ func newEntries() entries {
 
 // hold numbers an Info and takes a reference.
 func (es *entries) hold(info *fib.Info) uint32 {
-	if n := es.lastInfo; n != 0 && es.infos[n] == info {
-		es.infoRefs[n]++
-		return n
-	}
-	n, ok := es.byInfo[info]
-	if !ok {
+	n := es.numberOf(info)
+	if n == 0 {
 		if k := len(es.infoFree); k > 0 {
 			n = es.infoFree[k-1]
 			es.infoFree = es.infoFree[:k-1]
@@ -76,10 +72,23 @@ func (es *entries) hold(info *fib.Info) uint32 {
 		}
 		es.infos[n] = info
 		es.byInfo[info] = n
+		for int(info.Number()) >= len(es.hints) {
+			es.hints = append(es.hints, 0)
+		}
+		es.hints[info.Number()] = n
 	}
 	es.infoRefs[n]++
-	es.lastInfo = n
 	return n
+}
+
+// numberOf returns the number of an Info, 0 if it has none.
+func (es *entries) numberOf(info *fib.Info) uint32 {
+	if k := info.Number(); int(k) < len(es.hints) {
+		if n := es.hints[k]; es.infos[n] == info {
+			return n
+		}
+	}
+	return es.byInfo[info]
 }
 
 func (es *entries) letGo(n uint32) {

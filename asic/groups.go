@@ -193,10 +193,7 @@ func (c *Chip) groupFor(members []member) *group {
 		return nil
 	}
 	// Most routes have an Info that others have, too.
-	n := c.entries.lastInfo
-	if n == 0 || c.entries.infos[n] != info {
-		n = c.entries.byInfo[info]
-	}
+	n := c.entries.numberOf(info)
 	if int(n) < len(c.groups.byInfo) && n != 0 {
 		if cached := &c.groups.byInfo[n]; cached.info == info {
 			if g := c.groups.live(cached.groupRef); g != nil {

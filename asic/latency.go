@@ -96,7 +96,7 @@ func (c *Chip) takesTime(it *item) (takes bool, hops int) {
 	}
 	if op.Kind == fib.OpAppend && c.profile.simulated {
 		if t := c.byKey[tableKey{op.Family, op.Table}]; t != nil && c.knobFailure() == (verdict{}) {
-			if _, present := t.prefixes.Get(op.Prefix); present {
+			if t.entry(op.Prefix) != 0 {
 				return false, 0
 			}
 		}

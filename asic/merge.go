@@ -33,9 +33,9 @@ func (c *Chip) surface(s *space, gone *fib.Op) {
 		delete(c.hidden, key)
 		quiet := c.quiet
 		c.quiet = true // nobody asked for it
-		c.enter(t, op, c.knobFailure(), nil)
+		c.enter(t, op, t.entry(op.Prefix), c.knobFailure(), nil)
 		c.quiet = quiet
-		if _, present := t.prefixes.Get(gone.Prefix); present {
+		if t.entry(gone.Prefix) != 0 {
 			return
 		}
 	}

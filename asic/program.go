@@ -29,8 +29,8 @@ func (c *Chip) program(it *item) bool {
 		return true
 	}
 	t := c.table(op.Family, op.Table)
-	n, present := t.prefixes.Get(op.Prefix)
-	f, hit, waits := c.fault(op, t, n, present)
+	n := t.entry(op.Prefix)
+	f, hit, waits := c.fault(op, t, n)
 	if waits {
 		return false
 	}
@@ -41,12 +41,12 @@ func (c *Chip) program(it *item) bool {
 	c.quiet = it.retry != 0
 	switch op.Kind {
 	case fib.OpReplace:
-		if c.profile.simulated && present && injected == (verdict{}) {
+		if c.profile.simulated && n != 0 && injected == (verdict{}) {
 			c.resources.released(op.Family) // it was counted as if it took one more
 		}
-		c.enter(t, op, injected, again)
+		c.enter(t, op, n, injected, again)
 	case fib.OpAppend:
-		c.append(t, op, injected)
+		c.append(t, op, n, injected)
 	case fib.OpDelete:
 		if it.retry != 0 {
 			c.takeDeletion(it)
@@ -55,21 +55,22 @@ func (c *Chip) program(it *item) bool {
 		case hit && f.Effect == Fail:
 			c.failDelete(op, injected, it.retry)
 		case it.retry != 0:
-			c.evict(t, op)
+			c.evict(t, op, n)
 		default:
-			c.remove(t, op)
+			c.remove(t, op, n)
 		}
 	}
 	c.quiet = false
 	return true
 }
 
-// fault lets fault rules have their effect on an operation that changes hardware. n is the entry that is there, if one is present.
-func (c *Chip) fault(op *fib.Op, t *table, n uint32, present bool) (f Fault, hit, waits bool) {
+// fault lets fault rules have their effect on an operation that changes hardware. n is the entry that is there, 0 for none.
+func (c *Chip) fault(op *fib.Op, t *table, n uint32) (f Fault, hit, waits bool) {
 	if c.faults.count.Load() == 0 && c.held == 0 {
 		return Fault{}, false, false
 	}
 	s := subject{operation: AddOperation, family: op.Family, table: op.Table, prefix: op.Prefix}
+	present := n != 0
 	ours := present && c.tableOf(n) == t
 	switch {
 	case op.Kind == fib.OpReplace && present:
@@ -86,11 +87,11 @@ func (c *Chip) fault(op *fib.Op, t *table, n uint32, present bool) (f Fault, hit
 	return c.obstacle(&s)
 }
 
-// enter makes the prefix's entry consist of the operation's routes. If that fails, because of what is injected or for want of room, an older entry
-// stays as it is. again is the failure that this is another attempt at.
-func (c *Chip) enter(t *table, op *fib.Op, injected verdict, again *failure) {
+// enter makes the prefix's entry, which is n or with 0 a new one, consist of the operation's routes. If that fails, because of what is injected or for want of room,
+// an older entry stays as it is. again is the failure that this is another attempt at.
+func (c *Chip) enter(t *table, op *fib.Op, n uint32, injected verdict, again *failure) {
 	key := keyOf(op)
-	n, present := t.prefixes.Get(op.Prefix)
+	present := n != 0
 	if present && c.tableOf(n).rank < t.rank {
 		c.forgive(key)
 		c.hide(op)
@@ -122,14 +123,15 @@ func (c *Chip) enter(t *table, op *fib.Op, injected verdict, again *failure) {
 	c.forgive(key)
 	c.superseded(key)
 	if members[0].flags == 0 || c.unknownObject(op.First.Info) {
-		c.ignore(t, op, n, present)
+		c.ignore(t, op, n)
 		return
 	}
-	c.write(t, op, members, n, present, again)
+	c.write(t, op, n, members, again)
 }
 
-// ignore leaves routes out that are not for this chip, and takes an entry that was there away.
-func (c *Chip) ignore(t *table, op *fib.Op, n uint32, present bool) {
+// ignore leaves routes out that are not for this chip, and takes entry n away, if it is not 0.
+func (c *Chip) ignore(t *table, op *fib.Op, n uint32) {
+	present := n != 0
 	var old []member
 	var from *table
 	if present {
@@ -145,8 +147,9 @@ func (c *Chip) ignore(t *table, op *fib.Op, n uint32, present bool) {
 	}
 }
 
-// write writes the entry, and reports the new routes first, then the old ones.
-func (c *Chip) write(t *table, op *fib.Op, members []member, n uint32, present bool, again *failure) {
+// write writes entry n, or with 0 a new one, and reports the new routes first, then the old ones.
+func (c *Chip) write(t *table, op *fib.Op, n uint32, members []member, again *failure) {
+	present := n != 0
 	var old []member
 	from := t
 	if present {
@@ -183,15 +186,15 @@ func (c *Chip) write(t *table, op *fib.Op, members []member, n uint32, present b
 	}
 }
 
-// append lets siblings join the prefix's entry.
-func (c *Chip) append(t *table, op *fib.Op, injected verdict) {
+// append lets siblings join the prefix's entry, which is n; 0 for none.
+func (c *Chip) append(t *table, op *fib.Op, n uint32, injected verdict) {
 	key := keyOf(op)
 	if hidden := c.hiddenRoute(key); hidden != nil {
 		*hidden = joined(hidden, op)
 		c.reportAll(op, ignored)
 		return
 	}
-	n, present := t.prefixes.Get(op.Prefix)
+	present := n != 0
 	failed := c.failed.byKey[key]
 	failure := injected
 	switch {
@@ -245,12 +248,12 @@ func (c *Chip) regroup(t *table, op *fib.Op, n uint32, members []member, kept in
 	}
 }
 
-// remove takes routes away that the FIB has deleted.
-func (c *Chip) remove(t *table, op *fib.Op) {
+// remove takes routes away that the FIB has deleted. n is the prefix's entry, 0 for none.
+func (c *Chip) remove(t *table, op *fib.Op, n uint32) {
 	key := keyOf(op)
 	c.unfail(key, op)
 	if hidden := c.hiddenRoute(key); hidden == nil {
-		c.evict(t, op)
+		c.evict(t, op, n)
 	} else if rest, left := without(hidden, op); left && !op.Last {
 		*hidden = rest
 	} else {
@@ -259,10 +262,9 @@ func (c *Chip) remove(t *table, op *fib.Op) {
 	c.gone(op)
 }
 
-// evict takes routes out of the prefix's entry, and the entry away when none is left.
-func (c *Chip) evict(t *table, op *fib.Op) {
-	n, present := t.prefixes.Get(op.Prefix)
-	if !present || c.tableOf(n) != t {
+// evict takes routes out of the prefix's entry, which is n, 0 for none, and the entry away when none is left.
+func (c *Chip) evict(t *table, op *fib.Op, n uint32) {
+	if n == 0 || c.tableOf(n) != t {
 		return
 	}
 	entered := c.entries.members(n, c.scratch[:0])

@@ -32,6 +32,12 @@ type space struct {
 	tables   []*table // that share it, by rank
 }
 
+// entry returns the number of the prefix's entry, 0 for none.
+func (s *space) entry(pfx netip.Prefix) uint32 {
+	n, _ := s.prefixes.Get(pfx)
+	return n
+}
+
 // merged are the tables that share one in hardware, by rank (mlxsw_sp_fix_tb_id).
 var merged = []uint32{fib.TableLocal, fib.TableMain, fib.TableDefault}
 

@@ -205,6 +205,9 @@ type Info struct {
 	key         string
 }
 
+// Number is small, and tells an Info apart from others of its family that are in use.
+func (i *Info) Number() uint32 { return i.index }
+
 // Effect is the type of the route as shown: that of one whose next-hop object drops packets is blackhole, whatever the route says.
 func (i *Info) Effect() Type {
 	if i.Drops {

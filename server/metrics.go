@@ -27,9 +27,9 @@ var (
 
 func newMetrics(s *Server, registry *prometheus.Registry) (*metrics, error) {
 	m := &metrics{
-		grpc: grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram()),
+		grpc:    grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram()),
 		latency: newTimes(descLatency),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "vasic_panics_total", Help: "Calls that panicked."}),
+		panics:  prometheus.NewCounter(prometheus.CounterOpts{Name: "vasic_panics_total", Help: "Calls that panicked."}),
 	}
 	list := []prometheus.Collector{
 		m.grpc, m.latency, m.panics, &stateCollector{s: s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

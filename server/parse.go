@@ -175,6 +175,11 @@ func parseAnyPrefix(field, text string) (netip.Prefix, *refusal) {
 	if text == "" {
 		return netip.Prefix{}, malformed(field, "is missing")
 	}
+	if a, rest, ok := cutIPv4(text); ok && len(rest) >= 2 && rest[0] == '/' {
+		if bits, ok := cutNumber(&rest, 1, 32); ok && rest == "" {
+			return netip.PrefixFrom(a, bits), nil
+		}
+	}
 	pfx, err := netip.ParsePrefix(text)
 	if err != nil || pfx.Addr().Is4In6() {
 		return netip.Prefix{}, malformed(field, "%q is not a prefix like 192.0.2.0/24 or 2001:db8::/32", text)
@@ -182,7 +187,36 @@ func parseAnyPrefix(field, text string) (netip.Prefix, *refusal) {
 	return pfx, nil
 }
 
+// cutIPv4 reads the IPv4 address that text begins with, and returns what follows. What it does not read is for netip to judge, which is slower.
+func cutIPv4(text string) (a netip.Addr, rest string, ok bool) {
+	var octets [4]byte
+	for i := range octets {
+		if i > 0 && (text == "" || text[0] != '.') {
+			return a, text, false
+		}
+		n, ok := cutNumber(&text, min(i, 1), 255)
+		if !ok {
+			return a, text, false
+		}
+		octets[i] = byte(n) //nolint:gosec // at most 255
+	}
+	return netip.AddrFrom4(octets), text, true
+}
+
+// cutNumber reads a decimal number up to most, of at most three digits, behind the first skip bytes of text, and leaves in text what follows.
+func cutNumber(text *string, skip, most int) (n int, ok bool) {
+	s, i := *text, skip
+	for ; i < len(s) && i < skip+3 && s[i]-'0' <= 9; i++ {
+		n = n*10 + int(s[i]-'0')
+	}
+	*text = s[i:]
+	return n, i > skip && n <= most && (s[skip] != '0' || i == skip+1)
+}
+
 func parseAnyAddr(field, text string) (netip.Addr, *refusal) {
+	if a, rest, ok := cutIPv4(text); ok && rest == "" {
+		return a, nil
+	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Is4In6() || addr.Zone() != "" {
 		return netip.Addr{}, malformed(field, "%q is not an address like 192.0.2.1 or 2001:db8::1", text)

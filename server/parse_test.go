@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -63,4 +65,30 @@ func FuzzOperation(f *testing.F) {
 			t.Errorf("accepted, and not there: %v", err)
 		}
 	})
+}
+
+func TestAddressesAndPrefixesAreReadAsNetipReadsThem(t *testing.T) {
+	parts := []string{"", "0", "1", "00", "01", "9", "10", "24", "32", "33", "99", "100", "255", "256", "999", "1000", "-1", "+1", " 1", "a", ".", "/", ":", "１"}
+	r := rand.New(rand.NewPCG(1, 2))
+	part := func() string { return parts[r.IntN(len(parts))] }
+	good := func() string { return fmt.Sprint(r.IntN(256)) }
+	for range 200_000 {
+		octet := good
+		if r.IntN(4) == 0 {
+			octet = part
+		}
+		text := octet() + "." + octet() + "." + octet() + "." + octet()
+		if r.IntN(10) == 0 {
+			text += part()
+		}
+		addr, wantErr := netip.ParseAddr(text)
+		if got, bad := parseAnyAddr("x", text); (bad == nil) != (wantErr == nil) || bad == nil && got != addr {
+			t.Fatalf("address %q: got %v, %v, want %v, %v", text, got, bad, addr, wantErr)
+		}
+		text += "/" + part()
+		pfx, wantErr := netip.ParsePrefix(text)
+		if got, bad := parseAnyPrefix("x", text); (bad == nil) != (wantErr == nil) || bad == nil && got != pfx {
+			t.Fatalf("prefix %q: got %v, %v, want %v, %v", text, got, bad, pfx, wantErr)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
 
@@ -20,5 +21,19 @@ func BenchmarkAppendEvent(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		buf = e.appendEvent(buf[:0], fieldWatchEvents, ev, 12345678, stamped)
+	}
+}
+
+// BenchmarkParse turns an operation on a route with one next hop into a request.
+func BenchmarkParse(b *testing.B) {
+	route := &vasicv1.Route{Prefix: "198.51.100.0/24", Protocol: 186, NextHops: []*vasicv1.NextHop{{Gateway: "10.0.3.17"}}}
+	var p parser
+	var q fib.Request
+	b.ReportAllocs()
+	for b.Loop() {
+		p.reset()
+		if _, bad := p.operation(vasicv1.RouteAction_ROUTE_ACTION_ADD, route, &q); bad != nil {
+			b.Fatal(bad)
+		}
 	}
 }

@@ -237,6 +237,8 @@ func (f *family) forgetSource(l *Link, source netip.Addr) {
 		want.PrefSrc = netip.Addr{}
 		r.info = f.infos.intern(&want).index
 		f.infos.release(old)
-		f.publish(Event{Kind: RouteReplaced, Silent: true, Route: f.view(t, pfx, n)})
+		e := f.event(RouteReplaced)
+		e.Silent = true
+		f.view(&e.Route, t, pfx, n)
 	})
 }

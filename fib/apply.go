@@ -73,14 +73,14 @@ func (f *family) setFlags(res *Result) Outcome {
 		return outcome
 	}
 	t := f.tables.get(res.Table, res.Source)
-	var v Route
+	e := f.event(FlagsChanged)
+	e.Silent = res.Silent || same
 	if f.rules.siblings {
 		f.load(t, res.Prefix)
-		v = f.view(t, res.Prefix, res.Ref.Row)
+		f.view(&e.Route, t, res.Prefix, res.Ref.Row)
 	} else {
-		v = f.viewRow(t, res.Prefix, res.Ref.Row)
+		f.viewRow(&e.Route, t, res.Prefix, res.Ref.Row)
 	}
-	f.publish(Event{Kind: FlagsChanged, Silent: res.Silent || same, Route: v})
 	return outcome
 }
 

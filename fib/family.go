@@ -257,11 +257,11 @@ func (f *family) refer(op *Op, list, without []uint32) {
 	}
 }
 
-// view describes the route of row n, which is in f.list. Siblings are listed from n on, around the ring (rt6_fill_node).
-func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
-	v := f.viewRow(t, pfx, n)
+// view describes in v, which is empty, the route of row n, which is in f.list. Siblings are listed from n on, around the ring (rt6_fill_node).
+func (f *family) view(v *Route, t *table, pfx netip.Prefix, n uint32) {
+	f.viewRow(v, t, pfx, n)
 	if len(f.list) == 1 || !f.rules.siblings {
-		return v
+		return
 	}
 	start := len(f.siblings)
 	at := slices.Index(f.list, n)
@@ -276,29 +276,35 @@ func (f *family) view(t *table, pfx netip.Prefix, n uint32) Route {
 	}
 	if len(f.siblings)-start < 2 {
 		f.siblings = f.siblings[:start]
-		return v
+		return
 	}
 	v.Siblings = f.siblings[start:len(f.siblings):len(f.siblings)]
-	return v
 }
 
-// viewRow describes row n alone.
-func (f *family) viewRow(t *table, pfx netip.Prefix, n uint32) Route {
+// viewRow describes in v, which is empty, row n alone. Field by field, since a Route as a whole would be made elsewhere first, and copied.
+func (f *family) viewRow(v *Route, t *table, pfx netip.Prefix, n uint32) {
 	r := f.rows.At(n)
-	v := Route{
-		Family: f.af, TOS: r.tos, Flags: r.flags, Reason: r.reason, Table: t.id, Metric: r.metric, Prefix: pfx, Source: t.source,
-		ID: r.id, Generation: r.generation, Info: f.infos.list[r.info],
-	}
+	v.Family, v.TOS, v.Flags, v.Reason = f.af, r.tos, r.flags, r.reason
+	v.Table, v.Metric, v.Prefix, v.Source = t.id, r.metric, pfx, t.source
+	v.ID, v.Generation, v.Info = r.id, r.generation, f.infos.list[r.info]
 	if v.Info.NextHopID != 0 {
 		if o := f.fib.nextHops.byID[v.Info.NextHopID]; o != nil {
 			v.NextHop = o.view()
 		}
 	}
-	return v
 }
 
-// publish adds an event to those that commit hands over.
-func (f *family) publish(e Event) { f.events = append(f.events, e) }
+// event adds an event to those that commit hands over, to be filled in before the next one.
+func (f *family) event(kind Kind) *Event {
+	n := len(f.events)
+	if n == cap(f.events) {
+		f.events = slices.Grow(f.events, 1)
+	}
+	f.events = f.events[:n+1] // which flushEvents has cleared
+	e := &f.events[n]
+	e.Kind = kind
+	return e
+}
 
 // commit hands over what was collected and returns the log's revision. The lock is held before and after.
 func (f *family) commit() uint64 {

@@ -194,7 +194,8 @@ func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uin
 
 // show calls visit with the view of row n of f.list.
 func (f *family) show(t *table, pfx netip.Prefix, n uint32, visit func(*Route)) {
-	f.shown = f.view(t, pfx, n)
+	f.shown = Route{}
+	f.view(&f.shown, t, pfx, n)
 	visit(&f.shown)
 	f.siblings = f.siblings[:0]
 }

@@ -110,14 +110,16 @@ func (f *family) insert(d *draft, infos []*Info, q *Request, a *Answer) {
 		return
 	}
 	f.store(d.table, d.prefix)
-	e := Event{Kind: RouteAdded, NLFlags: first.nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, f.added[0])}
+	e := f.event(RouteAdded)
 	if len(f.removed) > 0 {
 		e.Kind = RouteReplaced
 	}
+	e.NLFlags, e.Requested = first.nlflags, d.requested
+	told := f.added[0]
 	if d.list { // listed from the first sibling, which may be an older one
-		e.Route = f.view(d.table, d.prefix, f.group(f.added[0], nil)[0])
+		told = f.group(told, nil)[0]
 	}
-	f.publish(e)
+	f.view(&e.Route, d.table, d.prefix, told)
 	a.ID, a.Generation = e.Route.ID, e.Route.Generation
 	if tell {
 		f.submit(q, a)
@@ -147,7 +149,9 @@ func (f *family) unlink(p placement) {
 func (f *family) rollBack(d *draft, nlflags uint16, refused bool) {
 	if d.list && len(f.added) > 0 && !d.verb.replaces() {
 		first := f.group(f.added[0], nil)[0]
-		f.publish(Event{Kind: RouteAdded, NLFlags: nlflags, Requested: d.requested, Route: f.view(d.table, d.prefix, first)})
+		e := f.event(RouteAdded)
+		e.NLFlags, e.Requested = nlflags, d.requested
+		f.view(&e.Route, d.table, d.prefix, first)
 		for _, n := range f.added {
 			f.list = slices.DeleteFunc(f.list, func(m uint32) bool { return m == n })
 			if !refused {
@@ -189,7 +193,9 @@ func (f *family) submit(q *Request, a *Answer) {
 
 // publishDelete publishes that rows leave f.list, which must not hold them any more, or holds only them if they are the whole.
 func (f *family) publishDelete(t *table, pfx netip.Prefix, rows []uint32, requested, silent bool) {
-	e := Event{Kind: RouteDeleted, Requested: requested, Silent: silent, Route: f.viewRow(t, pfx, rows[0])}
+	e := f.event(RouteDeleted)
+	e.Requested, e.Silent = requested, silent
+	f.viewRow(&e.Route, t, pfx, rows[0])
 	if len(rows) > 1 {
 		start := len(f.siblings)
 		for _, n := range rows {
@@ -210,5 +216,4 @@ func (f *family) publishDelete(t *table, pfx netip.Prefix, rows []uint32, reques
 			e.Partial, e.Route.Generation = true, rest
 		}
 	}
-	f.publish(e)
 }

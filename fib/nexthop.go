@@ -357,7 +357,8 @@ func (f *FIB) abandon(o *NextHopObject) {
 // publishNextHop publishes an event about an object at once.
 func (f *FIB) publishNextHop(kind Kind, o *NextHopObject, nlflags uint16, silent bool) {
 	fam := f.families[o.family]
-	fam.publish(Event{Kind: kind, NLFlags: nlflags, Requested: !silent, Silent: silent, Route: Route{Family: o.family}, NextHop: o.view()})
+	e := fam.event(kind)
+	e.NLFlags, e.Requested, e.Silent, e.Route.Family, e.NextHop = nlflags, !silent, silent, o.family, o.view()
 	fam.flushEvents()
 }
 

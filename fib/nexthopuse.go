@@ -77,7 +77,9 @@ func (f *FIB) publishRewritten(o *NextHopObject, said bool) {
 		said := said && f.NextHopCompat()
 		for _, p := range fam.using(o.id) {
 			fam.load(p.table, p.prefix)
-			fam.publish(Event{Kind: RouteReplaced, NLFlags: NLReplace, Requested: said, Silent: !said, Route: fam.view(p.table, p.prefix, p.n)})
+			e := fam.event(RouteReplaced)
+			e.NLFlags, e.Requested, e.Silent = NLReplace, said, !said
+			fam.view(&e.Route, p.table, p.prefix, p.n)
 			fam.flushMany()
 		}
 		fam.flushEvents()

@@ -31,7 +31,8 @@ func (v View) Lookup(a netip.Addr, tables []uint32, tos uint8) *Route {
 		}
 		if pfx, n, ok := f.lookup(t, a, tos); ok && f.infoOf(n).Type != TypeThrow {
 			f.siblings = f.siblings[:0]
-			f.shown = f.view(t, pfx, n)
+			f.shown = Route{}
+			f.view(&f.shown, t, pfx, n)
 			return &f.shown
 		}
 	}

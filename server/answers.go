@@ -1,8 +1,7 @@
 package server
 
 import (
-	"slices"
-
+	"github.com/vasic-project/vasic/api/codec"
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
@@ -17,11 +16,27 @@ type answers struct {
 	bytes  int
 }
 
-// grow makes room for so many answers that are not refused.
+// grow makes room for so many answers that are not refused: a new piece where the last one has none, twice as large as that, so that nothing is copied.
 func (a *answers) grow(n int) {
 	const usual = 28 // bytes of one
-	piece := a.pieces.last()
-	*piece = slices.Grow(*piece, n*usual)
+	last := []byte(nil)
+	if k := len(a.pieces); k > 0 {
+		last = a.pieces[k-1]
+	}
+	if cap(last)-len(last) < n*usual {
+		a.pieces = append(a.pieces, make([]byte, 0, max(n*usual, min(2*cap(last), maxMessageBytes))))
+	}
+}
+
+// message cuts off what fits into one message. There is something left.
+func (a *answers) message() codec.Raw {
+	n, bytes := 1, len(a.pieces[0])
+	for ; n < len(a.pieces) && bytes+len(a.pieces[n]) <= maxMessageBytes; n++ {
+		bytes += len(a.pieces[n])
+	}
+	message := codec.Raw(a.pieces[:n])
+	a.pieces = a.pieces[n:]
+	return message
 }
 
 // open begins an answer, which shut ends.

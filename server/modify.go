@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/vasic-project/vasic/api/codec"
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
@@ -94,7 +93,7 @@ func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.Modif
 // send sends what there is and reports whether that was all.
 func (m *modifyStream) send() (finished bool, err error) {
 	m.mu.Lock()
-	unsent := m.unsent.pieces
+	unsent := m.unsent
 	m.unsent = answers{}
 	finished = m.done && (m.waiting == 0 || m.err != nil && !errors.Is(m.err, errShuttingDown))
 	end := m.err
@@ -103,8 +102,8 @@ func (m *modifyStream) send() (finished bool, err error) {
 		m.drained = nil
 	}
 	m.mu.Unlock()
-	for i := range unsent {
-		if err := m.stream.SendMsg(codec.Raw(unsent[i : i+1])); err != nil {
+	for len(unsent.pieces) > 0 {
+		if err := m.stream.SendMsg(unsent.message()); err != nil {
 			return false, err
 		}
 	}

@@ -30,13 +30,13 @@ func (c *Chip) program(it *item) bool {
 	}
 	t := c.table(op.Family, op.Table)
 	n := t.entry(op.Prefix)
-	f, hit, waits := c.fault(op, t, n)
+	injected, waits := c.fault(op, t, n)
 	if waits {
 		return false
 	}
-	injected := c.knobFailure()
-	if hit && f.Effect == Fail {
-		injected = f.failure()
+	failed := injected != (verdict{})
+	if !failed {
+		injected = c.knobFailure()
 	}
 	c.quiet = it.retry != 0
 	switch op.Kind {
@@ -52,7 +52,7 @@ func (c *Chip) program(it *item) bool {
 			c.takeDeletion(it)
 		}
 		switch {
-		case hit && f.Effect == Fail:
+		case failed:
 			c.failDelete(op, injected, it.retry)
 		case it.retry != 0:
 			c.evict(t, op, n)
@@ -64,10 +64,10 @@ func (c *Chip) program(it *item) bool {
 	return true
 }
 
-// fault lets fault rules have their effect on an operation that changes hardware. n is the entry that is there, 0 for none.
-func (c *Chip) fault(op *fib.Op, t *table, n uint32) (f Fault, hit, waits bool) {
+// fault lets fault rules have their effect on an operation that changes hardware, and says how it fails, or that it waits. n is the entry that is there, 0 for none.
+func (c *Chip) fault(op *fib.Op, t *table, n uint32) (failure verdict, waits bool) {
 	if c.faults.count.Load() == 0 && c.held == 0 {
-		return Fault{}, false, false
+		return verdict{}, false
 	}
 	s := subject{operation: AddOperation, family: op.Family, table: op.Table, prefix: op.Prefix}
 	present := n != 0
@@ -82,9 +82,13 @@ func (c *Chip) fault(op *fib.Op, t *table, n uint32) (f Fault, hit, waits bool) 
 	}
 	hides := present && c.tableOf(n).rank < t.rank
 	if hides || op.Kind == fib.OpDelete && !ours { // nothing to do in hardware
-		return Fault{}, false, false
+		return verdict{}, false
 	}
-	return c.obstacle(&s)
+	f, hit, waits := c.obstacle(&s)
+	if hit && f.Effect == Fail {
+		failure = f.failure()
+	}
+	return failure, waits
 }
 
 // enter makes the prefix's entry, which is n or with 0 a new one, consist of the operation's routes. If that fails, because of what is injected or for want of room,

@@ -55,37 +55,42 @@ func (m *metrics) initialize(g *grpc.Server) { m.grpc.InitializeMetrics(g) }
 // observe takes the time of everything that was settled, and of every route that came into hardware.
 func (m *metrics) observe(results []fib.Result) {
 	now := time.Now().UnixNano()
-	for len(results) > 0 {
-		n := 1
-		for n < len(results) && results[n].Accepted == results[0].Accepted {
-			n++
-		}
-		if accepted := results[0].Accepted; accepted != 0 {
-			m.observeEqual(results[:n], float64(now-accepted)/1e9)
-		}
-		results = results[n:]
-	}
-}
-
-// observeEqual does so for results that took the same time.
-func (m *metrics) observeEqual(results []fib.Result, took float64) {
-	final, exposed := 0, [2][2]int{}
+	var seen passed
 	for i := range results {
 		r := &results[i]
+		if r.Accepted == 0 {
+			continue
+		}
+		if r.Accepted != seen.accepted {
+			m.observePassed(&seen, now)
+			seen = passed{accepted: r.Accepted}
+		}
 		if r.Final {
-			final++
+			seen.final++
 		}
 		switch {
 		case r.Removal || r.Gone:
 		case r.Flags&fib.FlagOffload != 0:
-			exposed[r.Family][0]++
+			seen.exposed[r.Family][0]++
 		case r.Flags&fib.FlagTrap != 0:
-			exposed[r.Family][1]++
+			seen.exposed[r.Family][1]++
 		}
 	}
-	m.latency.observe(took, final)
-	for family := range exposed {
-		for i, n := range exposed[family] {
+	m.observePassed(&seen, now)
+}
+
+// passed are results of what was accepted at the same time.
+type passed struct {
+	accepted int64
+	final    int
+	exposed  [2][2]int // as metrics.exposure
+}
+
+func (m *metrics) observePassed(p *passed, now int64) {
+	took := float64(now-p.accepted) / 1e9
+	m.latency.observe(took, p.final)
+	for family := range p.exposed {
+		for i, n := range p.exposed[family] {
 			m.exposure[family][i].observe(took, n)
 		}
 	}

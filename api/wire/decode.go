@@ -2,14 +2,27 @@ package wire
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unsafe"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
-// Uint reads the varint at b[i] and returns it with where it ends; less than 0 if there is none.
+// Uint reads the varint at b[i] and returns it with where it ends; less than 0 if there is none. One of up to eight bytes, with as many in b, is read
+// without a loop.
 func Uint(b []byte, i int) (v uint64, end int) {
+	const last = 0x8080808080808080 // in each byte, where it is not set, that no other one follows
+	if len(b)-i >= 8 {
+		v = binary.LittleEndian.Uint64(b[i:])
+		if ends := ^v & last; ends != 0 {
+			v &= (ends ^ (ends - 1)) &^ last
+			v = v&0x007f007f007f007f | v&0x7f007f007f007f00>>1
+			v = v&0x00003fff00003fff | v&0x3fff00003fff0000>>2
+			v = v&0x000000000fffffff | v&0x0fffffff00000000>>4
+			return v, i + 1 + bits.TrailingZeros64(ends)/8
+		}
+	}
 	v, n := protowire.ConsumeVarint(b[i:])
 	if n < 0 {
 		return 0, -1

@@ -132,6 +132,7 @@ type Server struct {
 
 	settingsMu sync.Mutex // held by UpdateSettings, so that settings change together
 	watchers   atomic.Int64
+	modifying  atomic.Int64  // open ModifyRoutes streams
 	stopping   chan struct{} // closed when nothing new is accepted
 	stopped    chan struct{} // closed when calls that wait shall end
 	stopOnce   sync.Once

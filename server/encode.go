@@ -77,7 +77,7 @@ func (e *encoder) appendRoute(b []byte, field protowire.Number, r *fib.Route) []
 		}
 	}
 	metrics, _ := rest.cut()
-	for i := range r.Siblings {
+	for i := range r.Siblings { // none of which has an object: their parts leave those of info alone
 		s := &r.Siblings[i]
 		_, hops := e.partsOf(s.Info).cut()
 		part, _ = hops.cut()

@@ -67,7 +67,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&only, "only", "", "measure only these `sections`, with commas: path, memory, fanout, latency, flatness")
-	f.IntVar(&o.rounds, "rounds", 3, "how often everything is measured; the whole path twice as often")
+	f.IntVar(&o.rounds, "rounds", 3, "how often everything is measured")
 	f.BoolVar(&o.quick, "quick", false, "small tables and short times: whether it works, not how fast")
 	f.StringVar(&o.table, "table", "", "`file` of one prefix a line, plain or gzip, to be used as the real table")
 	f.StringVar(&o.out, "out", "", "`file` for the report; a full run without -quick and -only writes "+reportFile)

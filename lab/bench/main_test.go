@@ -67,6 +67,29 @@ func TestEverythingCanBeMeasured(t *testing.T) {
 	}
 }
 
+func TestEveryProcessHasItsProfile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	t.Setenv(profilesKey, "") // to be what it was afterwards
+	dir := filepath.Join(t.TempDir(), "profiles")
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"-quick", "-only", "flatness", "-rounds", "1", "-table", smallTable(t), "-profiles", dir}, io.Discard, &stderr); code != 0 {
+		t.Fatalf("got %d\n%s", code, stderr.String())
+	}
+	for _, role := range []string{"switch", "load", "watch", "query"} {
+		files, err := filepath.Glob(filepath.Join(dir, role+"-*.pprof"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: no profile, %v", role, err)
+		}
+		for _, name := range files {
+			if f, err := os.Stat(name); err != nil || f.Size() == 0 {
+				t.Errorf("%s is empty, %v", name, err)
+			}
+		}
+	}
+}
+
 func TestWrongCommandLinesAreRefused(t *testing.T) {
 	for _, args := range []string{"-only pth", "-rounds 0", "extra", "-batch 5000", "-nonsense"} {
 		if code := run(t.Context(), strings.Fields(args), io.Discard, io.Discard); code != 2 {

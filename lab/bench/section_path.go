@@ -21,16 +21,13 @@ const (
 	colWatch  = "watcher ns/route"
 )
 
-// pathRounds is how often the whole path is measured in a round of everything else: its ratios matter most, and vary with whatever else the machine does.
-const pathRounds = 2
-
 // path measures the way of a route from request to decoded flag event, beside the limit, the plain limit and the kernel.
 func (b *bench) path(ctx context.Context) error {
 	s := b.sheet("1. Whole path",
 		column{colRate, whole}, column{"accepted/s", whole}, column{colServer, whole}, column{colClient, whole}, column{colWatch, whole},
 		column{"events lost %", decimals(1)})
-	s.notef("From the first request to the last flag event that a watcher has decoded (of deletes: the last deletion event, and hardware at rest). Measured in %s. %d operations "+
-		"a message; the client is never more than %s routes ahead of the watcher. `limit` is a gRPC server without a switch and `plain limit` the same with stock protobuf-go at both ends.", plural(pathRounds*b.rounds, "round"), b.batch, whole(paceRoutes))
+	s.notef("From the first request to the last flag event that a watcher has decoded (of deletes: the last deletion event, and hardware at rest). %d operations "+
+		"a message; the client is never more than %s routes ahead of the watcher. `limit` is a gRPC server without a switch and `plain limit` the same with stock protobuf-go at both ends.", b.batch, whole(paceRoutes))
 	kernel := kernelMissing()
 	if kernel != "" {
 		b.sayf("path: the kernel is not measured: %s", kernel)
@@ -39,7 +36,7 @@ func (b *bench) path(ctx context.Context) error {
 		s.notef("The kernel's rows are of a fresh network namespace: batches of %d requests by netlink, and a listener with a large buffer that decodes the notifications; and `ip -batch` "+
 			"with %s routes beside `ip monitor`. The kernel works in the time of its client.", kernelBatch, whole(float64(b.sizes.ipBatch)))
 	}
-	for round := range pathRounds * b.rounds {
+	for round := range b.rounds {
 		for _, who := range []struct{ row, role string }{{rowVasic, "switch"}, {rowLimit, "limit"}, {rowPlain, "plain"}} {
 			if err := b.pathOf(ctx, s, who.row, who.role, round); err != nil {
 				return fmt.Errorf("%s: %w", who.row, err)
@@ -68,7 +65,7 @@ func (b *bench) pathOf(ctx context.Context, s *sheet, row, role string, round in
 		if err != nil {
 			return err
 		}
-		b.sayf("path, round %d of %d: %s %s: %s routes/s", round+1, pathRounds*b.rounds, row, what.name, whole(c.perSecond()))
+		b.sayf("path, round %d of %d: %s %s: %s routes/s", round+1, b.rounds, row, what.name, whole(c.perSecond()))
 		name := row + ", " + what.name
 		s.add(name, colRate, c.perSecond())
 		s.add(name, "accepted/s", c.routes/c.accepted)
@@ -96,7 +93,7 @@ func (b *bench) kernelPath(ctx context.Context, s *sheet, round int) error {
 		if err := k.call(ctx, "run", runArgs{Action: what.action, Shift: what.shift}, &done); err != nil {
 			return err
 		}
-		b.sayf("path, round %d of %d: kernel %s: %s routes/s", round+1, pathRounds*b.rounds, what.name, whole(float64(done.Routes)/done.Seconds))
+		b.sayf("path, round %d of %d: kernel %s: %s routes/s", round+1, b.rounds, what.name, whole(float64(done.Routes)/done.Seconds))
 		name, n := rowKern+", "+what.name, float64(done.Routes)
 		s.add(name, colRate, n/done.Seconds)
 		s.add(name, colClient, done.SenderCPU/n*1e9)
@@ -110,7 +107,7 @@ func (b *bench) kernelPath(ctx context.Context, s *sheet, round int) error {
 	if err := k.call(ctx, "ip", none{}, &done); err != nil {
 		return err
 	}
-	b.sayf("path, round %d of %d: ip -batch: %s routes/s", round+1, pathRounds*b.rounds, whole(float64(done.Routes)/done.Seconds))
+	b.sayf("path, round %d of %d: ip -batch: %s routes/s", round+1, b.rounds, whole(float64(done.Routes)/done.Seconds))
 	name, n := rowIP+", adds", float64(done.Routes)
 	s.add(name, colRate, n/done.Seconds)
 	s.add(name, colClient, done.BatchCPU/n*1e9)

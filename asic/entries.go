@@ -81,14 +81,18 @@ func (es *entries) hold(info *fib.Info) uint32 {
 	return n
 }
 
-// numberOf returns the number of an Info, 0 if it has none.
+// numberOf returns the number of an Info, 0 if it has none. Infos of both families can have the same hint, which is then the last one's.
 func (es *entries) numberOf(info *fib.Info) uint32 {
-	if k := info.Number(); int(k) < len(es.hints) {
-		if n := es.hints[k]; es.infos[n] == info {
-			return n
-		}
+	k := info.Number()
+	if int(k) >= len(es.hints) {
+		return es.byInfo[info]
 	}
-	return es.byInfo[info]
+	if n := es.hints[k]; es.infos[n] == info {
+		return n
+	}
+	n := es.byInfo[info]
+	es.hints[k] = n
+	return n
 }
 
 func (es *entries) letGo(n uint32) {

@@ -16,7 +16,7 @@ type answers struct {
 	bytes  int
 }
 
-// grow makes room for so many answers that are not refused: a new piece where the last one has none, twice as large as that, so that nothing is copied.
+// grow makes room for so many answers that are not refused: a new piece where the last one has none, twice as large as that, so that those that are there are not copied.
 func (a *answers) grow(n int) {
 	const usual = 28 // bytes of one
 	last := []byte(nil)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/vasic-project/vasic/api/codec"
 	vasicv1 "github.com/vasic-project/vasic/api/vasic/v1"
 	"github.com/vasic-project/vasic/fib"
 )
@@ -20,9 +21,14 @@ const (
 	maxUnsentBytes = 4 << 20
 )
 
-// longBatch is how many operations make a stream let others have a turn, if there are others: one that always has something to do keeps its processor for up to
-// 10 ms, and others wait for it as long. That costs it a tenth of its rate, and so it is not done where nobody waits.
-const longBatch = 32
+const (
+	// longBatch is how many operations make a stream let others have a turn: one that always has something to do keeps its processor for up to 10 ms, and others
+	// wait for it as long.
+	longBatch = 32
+	// longPolite is for how many of them it does so after it has seen another stream or call at work. That costs it a tenth of its rate, and so it does not do it
+	// while it is alone.
+	longPolite = 64
+)
 
 // modifyStream is one ModifyRoutes call. One goroutine reads operations and has them carried out, the handler's sends answers, and the
 // programming goroutine adds hardware results.
@@ -37,6 +43,7 @@ type modifyStream struct {
 	parsed   []parsed
 	requests []fib.Request
 	answers  []fib.Answer
+	polite   int // for so many long batches others have a turn after each
 
 	mu      sync.Mutex // guards all following fields; a leaf lock, also taken with a family's lock held
 	unsent  answers
@@ -76,8 +83,6 @@ func (m *modifyStream) signal() {
 
 func (r routeService) ModifyRoutes(stream grpc.BidiStreamingServer[vasicv1.ModifyRoutesRequest, vasicv1.ModifyRoutesResponse]) error {
 	m := &modifyStream{s: r.s, stream: stream, number: r.s.recorder.stream.Add(1), wake: make(chan struct{}, 1)}
-	r.s.modifying.Add(1)
-	defer r.s.modifying.Add(-1)
 	go m.read()
 	for {
 		select {
@@ -136,15 +141,16 @@ func (m *modifyStream) read() {
 }
 
 func (m *modifyStream) readAll() error {
-	msg := &vasicv1.ModifyRoutesRequest{} // used for every message; the codec empties it
+	in := &codec.Reused{Message: &vasicv1.ModifyRoutesRequest{}}
 	for {
-		err := m.stream.RecvMsg(msg)
+		err := m.stream.RecvMsg(in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
+		msg := in.Message.(*vasicv1.ModifyRoutesRequest)
 		switch n := len(msg.Operations); {
 		case n == 0:
 			return &refusal{
@@ -160,9 +166,18 @@ func (m *modifyStream) readAll() error {
 			return statusOf(err)
 		}
 		m.apply(msg)
-		if len(msg.Operations) >= longBatch && m.s.modifying.Load() > 1 {
-			runtime.Gosched()
-		}
+		m.makeWay(len(msg.Operations))
+	}
+}
+
+// makeWay lets others have a turn after so many operations, if there are others.
+func (m *modifyStream) makeWay(operations int) {
+	if m.s.modifying.Swap(m.number) != m.number {
+		m.polite = longPolite
+	}
+	if operations >= longBatch && m.polite > 0 {
+		m.polite--
+		runtime.Gosched()
 	}
 }
 

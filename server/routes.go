@@ -48,6 +48,7 @@ func (r routeService) ModifyRoute(ctx context.Context, req *vasicv1.ModifyRouteR
 		return nil, statusOf(err)
 	}
 	answers := make([]fib.Answer, 1)
+	r.s.modifying.Store(0)
 	e := r.s.recorder.beginWaiting(ctx)
 	defer e.end(errPanicked, nil)
 	r.s.fib.Modify(family, requests, answers)

@@ -132,7 +132,7 @@ type Server struct {
 
 	settingsMu sync.Mutex // held by UpdateSettings, so that settings change together
 	watchers   atomic.Int64
-	modifying  atomic.Int64  // open ModifyRoutes streams
+	modifying  atomic.Uint64 // number of the ModifyRoutes stream that was at work last; 0 for a ModifyRoute
 	stopping   chan struct{} // closed when nothing new is accepted
 	stopped    chan struct{} // closed when calls that wait shall end
 	stopOnce   sync.Once

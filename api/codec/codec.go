@@ -12,7 +12,7 @@
 //   - A message that holds some of other packages (google.protobuf.Duration) is left to protobuf-go.
 //   - Unmarshal empties the message first, as proto.Unmarshal does. But what hung on the message, elements of lists and
 //     messages in fields, is filled again: who calls RecvMsg with one message again and again has what was in it for the time
-//     between two calls only.
+//     between two calls only, and it never needs less memory than it once did. Reused bounds that.
 //   - The strings and bytes of a decoded message lie in one array that belongs to nobody else. Keeping one of them keeps the
 //     array, which has the size of the message.
 //
@@ -52,6 +52,23 @@ var _ encoding.CodecV2 = Codec{}
 // Unmarshal into a *Raw leaves the message undecoded, in at most one piece that belongs to the caller.
 type Raw [][]byte
 
+// Reused is what to receive into when many messages of one type come, and each is done with before the next: Unmarshal fills again what hangs on Message. It
+// takes a fresh message whenever reusedBytes have come, so that what a few large ones needed is not kept for as long as many small ones come.
+type Reused struct {
+	Message proto.Message // of the type; another one after Unmarshal
+	bytes   int           // that were decoded into it
+}
+
+// reusedBytes is some hundred batches of routes. At worst each byte takes some sixty in memory.
+const reusedBytes = 4 << 20
+
+// next makes ready for a message of n bytes.
+func (r *Reused) next(n int) {
+	if r.bytes += n; r.bytes > reusedBytes {
+		r.Message, r.bytes = r.Message.ProtoReflect().New().Interface(), n
+	}
+}
+
 // vtMessage is what vtprotobuf generates with the features marshal and size, and our protoc-gen-go-wire.
 type vtMessage interface {
 	proto.Message
@@ -88,9 +105,12 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
 }
 
-// Unmarshal decodes one message into v, a protobuf message or a *Raw. It keeps nothing of data.
-func (Codec) Unmarshal(data mem.BufferSlice, v any) error {
+// Unmarshal decodes one message into v, a protobuf message, a *Reused or a *Raw. It keeps nothing of data.
+func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch m := v.(type) {
+	case *Reused:
+		m.next(data.Len())
+		return c.Unmarshal(data, m.Message)
 	case vtMessage:
 		if err := m.DecodeWire(data.Materialize()); err != nil {
 			return fmt.Errorf("codec: %T: %w", m, err)
@@ -156,8 +176,8 @@ func marshalVT(m vtMessage) (mem.BufferSlice, error) {
 
 // encodeVT encodes m into b, which has m's size.
 func encodeVT(m vtMessage, b []byte) error {
-	if err := check(m); err != nil {
-		return err
+	if err := m.CheckWire(); err != nil {
+		return fmt.Errorf("codec: %w", err)
 	}
 	n, err := m.MarshalToSizedBufferVT(b)
 	if err != nil {
@@ -165,14 +185,6 @@ func encodeVT(m vtMessage, b []byte) error {
 	}
 	if n != len(b) {
 		return fmt.Errorf("codec: %T was changed while it was encoded", m)
-	}
-	return nil
-}
-
-// check returns an error if m may not go over the wire.
-func check(m vtMessage) error {
-	if err := m.CheckWire(); err != nil {
-		return fmt.Errorf("codec: %w", err)
 	}
 	return nil
 }

@@ -304,6 +304,30 @@ func TestWhatHangsOnAMessageIsUsedAgain(t *testing.T) {
 	}
 }
 
+func TestAReusedMessageDoesNotGrowForEver(t *testing.T) {
+	wire := encode(t, stock, batch(2000))
+	reused := &codec.Reused{Message: &vasicv1.ModifyRoutesRequest{}}
+	decode := func() proto.Message {
+		if err := (codec.Codec{}).Unmarshal(pieces(wire, 1<<14), reused); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(reused.Message, batch(2000)) {
+			t.Fatal("another message")
+		}
+		return reused.Message
+	}
+	first := decode()
+	if decode() != first {
+		t.Error("the second message is not decoded into the first")
+	}
+	for n := 2 * len(wire); n <= 4<<20; n += len(wire) {
+		decode()
+	}
+	if reused.Message == first {
+		t.Error("what hangs on it is never let go of")
+	}
+}
+
 func TestANilMessageIsAnEmptyOne(t *testing.T) {
 	for _, m := range []proto.Message{(*vasicv1.Route)(nil), (*healthpb.HealthCheckRequest)(nil)} {
 		if got := encode(t, codec.Codec{}, m); len(got) != 0 {

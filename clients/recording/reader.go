@@ -138,7 +138,7 @@ func (r *Reader) next() (Frame, error) {
 	return f, nil
 }
 
-// frame reads a frame, whose message is valid until the next call; io.EOF if there is none.
+// frame reads a frame, whose message is the caller's, as what is decoded from it has parts of it; io.EOF if there is none.
 func (r *Reader) frame() (kind byte, body []byte, err error) {
 	kind, err = r.in.ReadByte()
 	if errors.Is(err, io.EOF) {

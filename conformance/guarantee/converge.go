@@ -94,7 +94,8 @@ func (st state) event(e *vasicv1.Event) {
 	case e.GetKind() != vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED:
 		st[id] = copied{route: e.GetRoute()}
 	case e.GetPartial() && there:
-		st[id] = copied{route: less(old.route, e.GetRoute()), rest: true}
+		rest := less(old.route, e.GetRoute())
+		st[id] = copied{route: rest, rest: old.rest || rest != old.route}
 	default:
 		delete(st, id)
 	}

@@ -43,7 +43,7 @@ func (f *FIB) lockBoth() {
 	for _, fam := range f.families {
 		fam.mu.Lock()
 		fam.now = now
-		fam.ways.topology++
+		fam.ways.change()
 	}
 }
 

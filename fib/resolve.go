@@ -28,7 +28,7 @@ func (f *family) resolve(s *Spec) ([]*Info, *Error) {
 	if f.af == IPv4 {
 		want.Scope = s.scope()
 	}
-	key, common := f.ways.keyOf(f.af, s, &want)
+	key, common := wayOf(f.af, s, &want)
 	if common {
 		if info := f.recall(key); info != nil {
 			f.resolved = append(f.resolved, info)

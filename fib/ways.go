@@ -1,6 +1,10 @@
 package fib
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/gaissmai/bart"
+)
 
 // maxWays bounds what ways remembers: more than there are gateways in use, a few hundred kilobytes.
 const maxWays = 4096
@@ -15,8 +19,9 @@ const maxWays = 4096
 //     longer than nearly all that are routed.
 type ways struct {
 	known    map[wayKey]way
-	topology uint64 // grows whenever gateways may be reached another way from now on
-	shortest int    // IPv6: none of the prefixes that reached a gateway is shorter
+	topology uint64    // grows whenever gateways may be reached another way from now on; what is known of another one does not count
+	reached  bart.Lite // IPv6: the prefixes that reached the gateways of this topology
+	shortest int       // none of them is shorter
 }
 
 // wayKey is what a request says that can be remembered.
@@ -29,17 +34,20 @@ type wayKey struct {
 	weight   uint16
 }
 
-// way is what it resolved to.
+// way is what it resolved to. The Info, with its link and neighbour, may be in use no more; it goes when the key is forgotten.
 type way struct {
-	info     *Info // may be gone
+	info     *Info
 	topology uint64
 }
 
-func newWays() ways { return ways{known: make(map[wayKey]way), shortest: 128} }
+func newWays() ways { return ways{known: make(map[wayKey]way), shortest: noReach} }
 
-// keyOf returns the key of a request that says no more than one has; want has its type, protocol and scope.
-func (w *ways) keyOf(af Family, s *Spec, want *Info) (key wayKey, ok bool) {
-	if len(s.NextHops) != 1 || s.Multipath || s.NextHopID != 0 || s.PrefSrc.IsValid() || s.Metrics != (Metrics{}) {
+// noReach is longer than any prefix.
+const noReach = 129
+
+// wayOf returns the key of a request that names one gateway and nothing else that resolving looks at; want has its type, protocol and scope.
+func wayOf(af Family, s *Spec, want *Info) (key wayKey, ok bool) {
+	if len(s.NextHops) != 1 || s.Multipath || s.NextHopID != 0 || s.PrefSrc.IsValid() || s.Metrics != (Metrics{}) || want.Type.rejects() {
 		return key, false
 	}
 	n := &s.NextHops[0]
@@ -59,13 +67,14 @@ func (f *family) recall(key wayKey) *Info {
 	return w.info
 }
 
-// remember notes what a request has resolved to.
+// remember notes what a request has resolved to just now.
 func (f *family) remember(key wayKey, info *Info) {
 	w := &f.ways
 	if f.af == IPv6 {
-		if f.reach < 0 { // another table was asked, and a route of whatever length in the request's own one would come before that
+		if f.reach < 0 { // no route, or one of another table, and a route of whatever length in the request's own one would come before that
 			return
 		}
+		w.reached.Insert(netip.PrefixFrom(key.gateway, f.reach))
 		w.shortest = min(w.shortest, f.reach)
 	}
 	if len(w.known) >= maxWays {
@@ -74,16 +83,24 @@ func (f *family) remember(key wayKey, info *Info) {
 	w.known[key] = way{info, w.topology}
 }
 
+// change begins another topology.
+func (w *ways) change() {
+	w.topology++
+	if w.shortest != noReach {
+		w.reached, w.shortest = bart.Lite{}, noReach
+	}
+}
+
 // touchRow notes that a row that says info comes or goes.
 func (f *family) touchRow(info *Info) {
 	if f.af == IPv4 && info.Scope >= ScopeLink {
-		f.ways.topology++
+		f.ways.change()
 	}
 }
 
 // touchPrefix notes that rows of a prefix have come or gone.
 func (f *family) touchPrefix(pfx netip.Prefix) {
-	if f.af == IPv6 && pfx.Bits() >= f.ways.shortest {
-		f.ways.topology++
+	if f.af == IPv6 && pfx.Bits() >= f.ways.shortest && f.ways.reached.LookupPrefix(pfx) {
+		f.ways.change()
 	}
 }

@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -152,6 +154,30 @@ func TestAComparisonIsWhatOthersWouldWrite(t *testing.T) {
 		if got := appendComparison(nil, fieldCompareComparisons, c.addr, misrouted, c.software, c.hardware); !bytes.Equal(got, want) {
 			t.Errorf("%v: wrote %x, want %x", c.want, got, want)
 		}
+	}
+}
+
+// A part has its length in one byte.
+func TestPartsAreShort(t *testing.T) {
+	const most = math.MaxUint32
+	addr := netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666")
+	info := &fib.Info{
+		Type: fib.TypeThrow, Protocol: 255, Scope: fib.ScopeNowhere, PrefSrc: addr,
+		Metrics: fib.Metrics{
+			MTU: most, MTULocked: true, AdvMSS: most, Window: most, RTT: most, RTTVar: most, SSThresh: most, Cwnd: most, InitCwnd: most, InitRwnd: most, HopLimit: 255,
+			RTOMin: most, QuickAck: 1, Reordering: most,
+		},
+		NextHops: []fib.NextHop{{Gateway: addr, Link: &fib.Link{Name: strings.Repeat("x", 15)}, Weight: 256, Onlink: true}},
+	}
+	rest := parts(encodeParts(nil, info))
+	for range 3 {
+		if rest[0] >= 0x80 {
+			t.Errorf("a part of %d bytes", rest[0])
+		}
+		_, rest = rest.cut()
+	}
+	if len(rest) > 0 {
+		t.Errorf("%d bytes are left", len(rest))
 	}
 }
 

@@ -94,24 +94,19 @@ func (st state) event(e *vasicv1.Event) {
 	case e.GetKind() != vasicv1.EventKind_EVENT_KIND_ROUTE_DELETED:
 		st[id] = copied{route: e.GetRoute()}
 	case e.GetPartial() && there:
-		rest := less(old.route, e.GetRoute())
-		st[id] = copied{route: rest, rest: old.rest || rest != old.route}
+		st[id] = copied{route: less(old.route, e.GetRoute()), rest: true}
 	default:
 		delete(st, id)
 	}
 }
 
-// less is a route without the next hops of left. If one remains, the route has its flags. A route that has none of them was listed after they left.
+// less is a route without the next hops of left. If one remains, the route has its flags.
 func less(route, left *vasicv1.Route) *vasicv1.Route {
-	gone := func(h *vasicv1.NextHop) bool {
-		return slices.ContainsFunc(left.GetNextHops(), func(l *vasicv1.NextHop) bool { return compareHops(h, l) == 0 })
-	}
-	if !slices.ContainsFunc(route.GetNextHops(), gone) {
-		return route
-	}
 	route = proto.CloneOf(route)
 	route.Generation = left.GetGeneration()
-	route.NextHops = slices.DeleteFunc(route.NextHops, gone)
+	route.NextHops = slices.DeleteFunc(route.NextHops, func(h *vasicv1.NextHop) bool {
+		return slices.ContainsFunc(left.GetNextHops(), func(l *vasicv1.NextHop) bool { return compareHops(h, l) == 0 })
+	})
 	if len(route.NextHops) == 1 {
 		h := route.NextHops[0]
 		route.Offload, route.Trap, route.OffloadFailed = h.SiblingOffload, h.SiblingTrap, h.SiblingOffloadFailed

@@ -192,10 +192,15 @@ func (f *FIB) Get(table uint32, pfx, source netip.Prefix, tos uint8, metric *uin
 	return errDeleteMissing
 }
 
-// show calls visit with the view of row n of f.list.
-func (f *family) show(t *table, pfx netip.Prefix, n uint32, visit func(*Route)) {
+// showing returns the view of row n of f.list, which is good until the next call.
+func (f *family) showing(t *table, pfx netip.Prefix, n uint32) *Route {
 	f.shown = Route{}
 	f.view(&f.shown, t, pfx, n)
-	visit(&f.shown)
+	return &f.shown
+}
+
+// show calls visit with the view of row n of f.list.
+func (f *family) show(t *table, pfx netip.Prefix, n uint32, visit func(*Route)) {
+	visit(f.showing(t, pfx, n))
 	f.siblings = f.siblings[:0]
 }

@@ -31,9 +31,7 @@ func (v View) Lookup(a netip.Addr, tables []uint32, tos uint8) *Route {
 		}
 		if pfx, n, ok := f.lookup(t, a, tos); ok && f.infoOf(n).Type != TypeThrow {
 			f.siblings = f.siblings[:0]
-			f.shown = Route{}
-			f.view(&f.shown, t, pfx, n)
-			return &f.shown
+			return f.showing(t, pfx, n)
 		}
 	}
 	return nil

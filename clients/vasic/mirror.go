@@ -89,8 +89,8 @@ func (m *Mirror) event(e *vasicv1.Event) {
 }
 
 // without is a copy of r, an IPv6 multipath route, that lacks the next hops of left and has its generation. Siblings of a route
-// differ in gateway or device. A route that has none of them was listed
-// after they left, as one of ListRoutes can be, and stays what it is.
+// differ in gateway or device. A route that has none of them was listed after they left, as one of ListRoutes can be, and stays
+// what it is.
 func without(r, left *vasicv1.Route) *vasicv1.Route {
 	type name struct{ gateway, device string }
 	gone := make(map[name]bool, len(left.GetNextHops()))

@@ -25,7 +25,7 @@ const (
 	// longBatch is how many operations make a stream let others have a turn: one that always has something to do keeps its processor for up to 10 ms, and others
 	// wait for it as long.
 	longBatch = 32
-	// longPolite is for how many of them it does so after it has seen another stream or call at work. That costs it a tenth of its rate, and so it does not do it
+	// longPolite is for how many of them it does so after it has seen another stream or call at work. That costs it some of its rate, and so it does not do it
 	// while it is alone.
 	longPolite = 64
 )
